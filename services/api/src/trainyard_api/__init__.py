@@ -1,0 +1,3 @@
+"""Trainyard's HTTP API, controller, engines and store."""
+
+__version__ = "0.1.0"

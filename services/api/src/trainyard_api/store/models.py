@@ -1,0 +1,182 @@
+"""The tables, as typed SQLAlchemy 2 models. Every time is UTC with microseconds on both databases."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from trainyard_api.store.states import JobState
+
+
+def utcnow() -> datetime:
+    """Now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite keeps it naive, so the zone is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive values and store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime given to the store")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give every value its zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Common base: constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}
+
+
+class Job(Base):
+    """One accepted job."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(250), index=True)
+    template: Mapped[str] = mapped_column(String(100), index=True)
+    state_name: Mapped[str] = mapped_column("state", String(16), index=True)
+    reason: Mapped[str | None] = mapped_column(Text)
+    parameters: Mapped[dict[str, Any]]
+    tags: Mapped[dict[str, Any]]
+    #: The rendered RunSpec, which the engine hands to the trainer.
+    spec: Mapped[dict[str, Any]]
+    resources: Mapped[dict[str, Any]]
+    code: Mapped[str | None] = mapped_column(String(64))
+    data: Mapped[str | None] = mapped_column(String(64))
+    retries: Mapped[int]
+    deadline_seconds: Mapped[int | None]
+    #: Number of the latest attempt; 0 before the first.
+    attempt: Mapped[int] = mapped_column(default=0)
+    #: Attempts that count against ``retries`` start after this one; a user's retry moves it up.
+    attempts_before_retry: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    #: Set by a user's cancel while the job starts or runs; the controller stops the engine's job.
+    cancel_requested_at: Mapped[datetime | None]
+    #: A RETRYING job is left alone until then (backoff).
+    not_before: Mapped[datetime | None]
+    #: Set by the controller when a terminal job needs nothing more (MLflow run closed, engine job deleted).
+    settled_at: Mapped[datetime | None]
+    mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
+    mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
+    model_name: Mapped[str | None] = mapped_column(String(250))
+    model_version: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (Index("ix_jobs_created_at_id", "created_at", "id"),)
+
+    @property
+    def state(self) -> JobState:
+        """The state as an enum member."""
+        return JobState(self.state_name)
+
+
+class Attempt(Base):
+    """One try at running a job."""
+
+    __tablename__ = "attempts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(String(80), unique=True)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    #: "succeeded", "failed" or "cancelled"; None while it runs.
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(Text)
+    failed_rank: Mapped[int | None]
+    tail: Mapped[list[str] | None] = mapped_column(JSON)
+    #: Whatever the engine needs to find its job again.
+    handle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    #: Highest event number read from the object store.
+    last_seq: Mapped[int] = mapped_column(default=0)
+    heartbeat_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """One entry of a job's timeline; ``seq`` is set for events the trainer wrote and makes reading them idempotent."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    attempt: Mapped[int]
+    seq: Mapped[int | None]
+    time: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(250))
+    detail: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("job_id", "attempt", "seq"),)
+
+
+class IdempotencyKey(Base):
+    """Which job a client's key made, and from which body."""
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+
+
+class Upload(Base):
+    """One uploaded code archive or data set; the id is the sha256 of the stored bytes."""
+
+    __tablename__ = "uploads"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(250))
+    key: Mapped[str] = mapped_column(String(400))
+    size: Mapped[int]
+    files: Mapped[list[str]]
+    created_at: Mapped[datetime]
+
+
+class ControllerLease(Base):
+    """Who may advance jobs; one row. ``token`` grows with every new holder and fences off the previous one."""
+
+    __tablename__ = "controller_lease"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(200))
+    token: Mapped[int]
+    expires_at: Mapped[datetime]
+
+
+class CapacityRow(Base):
+    """The engine's latest capacity as the controller saw it; one row."""
+
+    __tablename__ = "capacity"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    engine: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[dict[str, Any]]
+    recorded_at: Mapped[datetime]
