@@ -1,0 +1,10 @@
+"""The object store: one interface, on a directory or on S3."""
+
+from trainyard_api.objects.base import (
+    ObjectMissing,
+    ObjectStore,
+    ObjectStoreError,
+    open_store,
+)
+
+__all__ = ["ObjectMissing", "ObjectStore", "ObjectStoreError", "open_store"]

@@ -1,0 +1,92 @@
+"""What every object store can do; keys are relative POSIX paths below the store's URL."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+
+class ObjectStoreError(Exception):
+    """The store could not be reached, is full, or refused."""
+
+
+class ObjectMissing(ObjectStoreError):
+    """No object has this key."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """Key and size in bytes."""
+
+    key: str
+    size: int
+
+
+class ObjectStore(ABC):
+    """Whole objects by key. A put is atomic: readers see the old bytes, the new bytes, or nothing, never a part."""
+
+    #: The URL below which every key lives.
+    url: str
+
+    @abstractmethod
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """Write one small object, replacing what was there."""
+
+    @abstractmethod
+    def put_file(self, key: str, path: Path) -> None:
+        """Write one object from a local file."""
+
+    @abstractmethod
+    def get_bytes(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """The object, or ``length`` bytes from ``start``. Raises ObjectMissing."""
+
+    @abstractmethod
+    def get_file(self, key: str, path: Path) -> None:
+        """Copy the object to a local file. Raises ObjectMissing."""
+
+    @abstractmethod
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with ``prefix`` and sorts after ``after``, in key order."""
+
+    @abstractmethod
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete every object whose key starts with ``prefix``; which must name a folder (end in "/")."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Raise ObjectStoreError unless the store can be used."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        return any(info.key == key for info in self.list(key))
+
+    def uri(self, key: str) -> str:
+        """The object's full URL, as the trainer gets it."""
+        return f"{self.url.rstrip('/')}/{check_key(key)}"
+
+
+def check_key(key: str) -> str:
+    """The key, when it is a plain relative path. Raises ValueError."""
+    parts = PurePosixPath(key).parts
+    if not key or key.startswith("/") or "\\" in key or "\0" in key or any(part in ("..", ".") for part in parts):
+        raise ValueError(f"not an object key: {key!r}")
+    return key
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store behind ``file:///dir`` or ``s3://bucket/prefix``. Raises ValueError for another scheme."""
+    split = urlsplit(url)
+    if split.scheme == "file":
+        if split.netloc not in ("", "localhost"):
+            raise ValueError(f"object store URL {url!r}: write file:///absolute/folder")
+        from trainyard_api.objects.files import FileStore
+
+        return FileStore(Path(unquote(split.path)))
+    if split.scheme == "s3":
+        from trainyard_api.objects.s3 import S3Store
+
+        if not split.netloc:
+            raise ValueError(f"object store URL {url!r}: write s3://bucket/prefix")
+        return S3Store(split.netloc, split.path.strip("/"))
+    raise ValueError(f"object store URL {url!r}: the scheme must be file or s3")

@@ -1,0 +1,134 @@
+"""Objects in an S3 bucket; endpoint and credentials come from the AWS_* variables that boto3 reads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from boto3.exceptions import S3UploadFailedError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from trainyard_api.objects.base import (
+    ObjectInfo,
+    ObjectMissing,
+    ObjectStore,
+    ObjectStoreError,
+    check_key,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+class S3Store(ObjectStore):
+    """One bucket and a prefix in it. The client is thread-safe and shared."""
+
+    def __init__(self, bucket: str, prefix: str = "", *, client: "S3Client | None" = None) -> None:
+        """Use the bucket, which must exist."""
+        self.bucket = bucket
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.url = f"s3://{bucket}/{self.prefix}".rstrip("/")
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 4},
+            connect_timeout=5,
+            read_timeout=60,
+            max_pool_connections=32,
+        )
+        self._client: S3Client = client or boto3.client("s3", config=config)
+
+    def _key(self, key: str) -> str:
+        return self.prefix + check_key(key)
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        """See ObjectStore."""
+        with _translated(key):
+            self._client.put_object(Bucket=self.bucket, Key=self._key(key), Body=content)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """See ObjectStore; large files go up in parts."""
+        with _translated(key):
+            self._client.upload_file(str(path), self.bucket, self._key(key))
+
+    def get_bytes(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """See ObjectStore."""
+        if length == 0:
+            return b""
+        with _translated(key):
+            name = self._key(key)
+            if start == 0 and length is None:
+                return self._client.get_object(Bucket=self.bucket, Key=name)["Body"].read()
+            end = "" if length is None else str(start + length - 1)
+            try:
+                return self._client.get_object(Bucket=self.bucket, Key=name, Range=f"bytes={start}-{end}")["Body"].read()
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") in (
+                    "InvalidRange",
+                    "416",
+                ):
+                    return b""
+                raise
+
+    def get_file(self, key: str, path: Path) -> None:
+        """See ObjectStore."""
+        with _translated(key):
+            self._client.download_file(self.bucket, self._key(key), str(path))
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """See ObjectStore."""
+        with _translated(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket,
+                Prefix=self.prefix + prefix,
+                StartAfter=self.prefix + after if after else "",
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    yield ObjectInfo(item["Key"].removeprefix(self.prefix), item["Size"])
+
+    def delete_prefix(self, prefix: str) -> None:
+        """See ObjectStore; a thousand keys per request."""
+        if not prefix.endswith("/"):
+            raise ValueError("delete_prefix needs a folder")
+        batch: list[str] = []
+        for info in self.list(check_key(prefix)):
+            batch.append(info.key)
+            if len(batch) == 1000:
+                self._delete(batch)
+                batch = []
+        if batch:
+            self._delete(batch)
+
+    def _delete(self, keys: "list[str]") -> None:
+        with _translated(keys[0]):
+            answer = self._client.delete_objects(
+                Bucket=self.bucket,
+                Delete={
+                    "Objects": [{"Key": self._key(key)} for key in keys],
+                    "Quiet": True,
+                },
+            )
+        if answer.get("Errors"):
+            raise ObjectStoreError(f"could not delete {len(answer['Errors'])} objects below {keys[0]}")
+
+    def ping(self) -> None:
+        """See ObjectStore."""
+        with _translated(self.bucket):
+            self._client.head_bucket(Bucket=self.bucket)
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """boto3's errors as this package's; messages never hold credentials."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _MISSING:
+            raise ObjectMissing(key) from error
+        raise ObjectStoreError(f"S3 refused {key}: {code}") from error
+    except (BotoCoreError, S3UploadFailedError, OSError) as error:
+        raise ObjectStoreError(f"S3 failed for {key}: {type(error).__name__}") from error
