@@ -1,0 +1,59 @@
+"""What the engine tells the driver, and the driver tells every worker, through TRAINYARD_* variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainyard_templates.runspec import RunSpec
+
+
+@dataclass(frozen=True)
+class JobEnvironment:
+    """One attempt of one job. Picklable: the driver sends it to the workers."""
+
+    job_id: str
+    attempt: int
+    spec: RunSpec
+    object_store_url: str
+    spool_dir: Path
+    mlflow_url: str | None = None
+    mlflow_run_id: str | None = None
+    #: How many workers were admitted: between the spec's fewest and its workers.
+    workers: int = 1
+
+    @property
+    def submission_id(self) -> str:
+        """The name of this attempt everywhere outside the store."""
+        return f"ty-{self.job_id}-{self.attempt}"
+
+    @property
+    def attempt_spool(self) -> Path:
+        """Local folder of this attempt: logs, records, code, checkpoints on their way out."""
+        return self.spool_dir / self.job_id / str(self.attempt)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> JobEnvironment:
+        """Read the variables.
+
+        Raises:
+            ValueError: a variable is missing or the spec is not a RunSpec.
+        """
+        environ = os.environ if environ is None else environ
+        names = ("TRAINYARD_JOB_ID", "TRAINYARD_ATTEMPT", "TRAINYARD_SPEC", "TRAINYARD_OBJECT_STORE_URL", "TRAINYARD_SPOOL_DIR")
+        missing = [name for name in names if not environ.get(name)]
+        if missing:
+            raise ValueError(f"not started by Trainyard: {', '.join(missing)} not set")
+        spec = RunSpec.model_validate_json(environ["TRAINYARD_SPEC"])
+        return cls(
+            job_id=environ["TRAINYARD_JOB_ID"],
+            attempt=int(environ["TRAINYARD_ATTEMPT"]),
+            spec=spec,
+            object_store_url=environ["TRAINYARD_OBJECT_STORE_URL"],
+            spool_dir=Path(environ["TRAINYARD_SPOOL_DIR"]),
+            mlflow_url=environ.get("TRAINYARD_MLFLOW_URL") or None,
+            mlflow_run_id=environ.get("TRAINYARD_MLFLOW_RUN_ID") or None,
+            workers=int(environ.get("TRAINYARD_WORKERS") or spec.resources.workers),
+        )

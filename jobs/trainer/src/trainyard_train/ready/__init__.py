@@ -1,0 +1,1 @@
+"""Ready trainers: functions that get a template's parameters as their config."""
