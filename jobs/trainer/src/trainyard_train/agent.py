@@ -53,7 +53,7 @@ def run_rank(env: JobEnvironment) -> None:
     records = folder / "records" / f"rank-{rank}.jsonl"
     shipper = LogShipper(log, f"{attempt_prefix(env)}/logs/rank-{rank}", objects.put)
     reason = None
-    started = time.monotonic()
+    started, started_at = time.monotonic(), time.time()
     try:
         code = stage_code(env, objects)
         environment = _torchrun_environment(env, context) | _trainyard_environment(env, objects, rank, records)
@@ -67,7 +67,7 @@ def run_rank(env: JobEnvironment) -> None:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        courier = Courier(env, objects, rank, records, process.pid, environment.get("TRAINYARD_MLFLOW_RUN_ID"))
+        courier = Courier(env, objects, rank, records, process.pid, environment.get("TRAINYARD_MLFLOW_RUN_ID"), started_at)
         try:
             returncode = process.wait()
         finally:
@@ -158,7 +158,9 @@ def _trainyard_environment(env: JobEnvironment, objects: Objects, rank: int, rec
 class Courier:
     """Carries one rank's records to MLflow and the object store while the training process runs."""
 
-    def __init__(self, env: JobEnvironment, objects: Objects, rank: int, records: Path, pid: int, run_id: str | None) -> None:
+    def __init__(
+        self, env: JobEnvironment, objects: Objects, rank: int, records: Path, pid: int, run_id: str | None, started_at: float
+    ) -> None:
         self._env, self._objects, self._rank = env, objects, rank
         self._reader = RecordReader(records)
         self._system = SystemMetrics(pid, gpus=env.spec.resources.gpus_per_worker > 0)
@@ -169,6 +171,8 @@ class Courier:
         self._event = FIRST_EVENT
         self._samples = 0
         self._complaint: str | None = None
+        if rank == 0:
+            self._add_event("stage", "workers_ready", started_at, {"workers": env.workers})
         #: The last ``error`` record: what the user's code raised.
         self.error: dict[str, Any] | None = None
         self._done = threading.Event()

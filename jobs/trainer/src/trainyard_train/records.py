@@ -1,7 +1,7 @@
 """The way from training code to the worker's agent: JSON lines appended to a local file that outlives the process.
 
-Kinds: ``metrics`` {metrics, step}, ``params`` {params}, ``stage`` {name, detail}, ``checkpoint`` {step, path}, ``model`` {name, version, uri},
-``error`` {type, message}. Every record has ``time`` (Unix seconds).
+Kinds: ``metrics`` {metrics, step}, ``params`` {params}, ``stage`` {name, detail}, ``checkpoint`` {step, path}, ``model``
+{name, version, uri}, ``error`` {type, message}. Every record has ``time`` (Unix seconds).
 """
 
 from __future__ import annotations

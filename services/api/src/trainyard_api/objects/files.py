@@ -37,7 +37,7 @@ class FileStore(ObjectStore):
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
-                os.replace(name, path)
+                Path(name).replace(path)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
@@ -53,7 +53,7 @@ class FileStore(ObjectStore):
             os.close(handle)
             try:
                 shutil.copyfile(path, name)
-                os.replace(name, target)
+                Path(name).replace(target)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise

@@ -1,0 +1,36 @@
+"""`python -m trainyard_api.controller`: run until SIGTERM."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+
+from trainyard_api.controller.loop import Controller
+from trainyard_api.engines import open_engine
+from trainyard_api.objects.base import open_store
+from trainyard_api.settings import Settings
+from trainyard_api.store.database import Database
+from trainyard_api.tracking import Tracking
+
+
+def main() -> int:
+    """Lead, or wait to lead, until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    settings = Settings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    database = Database(settings.database)
+    database.migrate()
+    objects = open_store(settings.object_store)
+    engine = open_engine(settings, objects)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    Controller(settings, database, objects, engine, Tracking(settings.mlflow_url), owner).run(stop)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

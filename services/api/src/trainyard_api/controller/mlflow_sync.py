@@ -1,0 +1,112 @@
+"""MLflow beside the jobs: every job gets its run as soon as MLflow answers, and every run ends as its job ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_api.objects.base import ObjectStore, ObjectStoreError
+from trainyard_api.settings import Settings
+from trainyard_api.store.errors import LeaseLost, NotFound
+from trainyard_api.store.lease import Lease
+from trainyard_api.store.models import Job, utcnow
+from trainyard_api.store.repository import Repository
+from trainyard_api.store.states import TERMINAL, JobState
+from trainyard_api.tracking import Tracking, TrackingRefused, TrackingUnavailable
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 0.3
+_STATUS = {JobState.SUCCEEDED: "FINISHED", JobState.FAILED: "FAILED", JobState.CANCELLED: "KILLED"}
+
+
+class MlflowSync:
+    """Runs in a thread of its own, so that a slow MLflow never holds up a job."""
+
+    def __init__(self, settings: Settings, repository: Repository, objects: ObjectStore, tracking: Tracking) -> None:
+        self._settings, self._repository, self._objects, self._tracking = settings, repository, objects, tracking
+        self._reopened: dict[str, int] = {}
+
+    def run(self, lease: Lease, ended: threading.Event) -> None:
+        """Go round until ``ended``; waits longer while MLflow is away."""
+        away = 0
+        while not ended.wait(min(5.0, INTERVAL_SECONDS * 2**away)):
+            try:
+                self.round(lease)
+                if away:
+                    log.info("MLflow answers again")
+                away = 0
+            except TrackingUnavailable as error:
+                if not away:
+                    log.warning("%s; jobs go on, their runs are made later", error)
+                away = min(away + 1, 5)
+            except LeaseLost:
+                return
+            except (SQLAlchemyError, ObjectStoreError) as error:
+                log.error("MLflow sync: %s", error)
+                away = min(away + 1, 5)
+
+    def round(self, lease: Lease) -> None:
+        """Bring every unsettled job's run up to date. Raises TrackingUnavailable, LeaseLost."""
+        for job in self._repository.unsettled_jobs():
+            try:
+                run_id = job.mlflow_run_id or self._make_run(job, lease)
+                if job.state in TERMINAL:
+                    self._tracking.set_status(run_id, _STATUS[job.state], ended=job.finished_at or utcnow())
+                    self._tag_end(run_id, job)
+                    self._settle(job, lease)
+                elif job.attempt > 1 and self._reopened.get(job.id) != job.attempt:
+                    self._tracking.set_status(run_id, "RUNNING")
+                    self._reopened[job.id] = job.attempt
+            except TrackingRefused as error:
+                log.error("job %s: %s", job.id, error)
+                if job.state in TERMINAL:
+                    self._settle(job, lease)
+            except NotFound:
+                continue
+
+    def _make_run(self, job: Job, lease: Lease) -> str:
+        tags = {
+            "trainyard.template": job.template,
+            "trainyard.engine": self._settings.engine,
+            "trainyard.code": job.code or "",
+            "trainyard.data": job.data or "",
+            **{key: str(value) for key, value in job.tags.items()},
+        }
+        experiment, run_id = self._tracking.ensure_run(
+            job.id, job.name, job.created_at, flatten(job.parameters), {k: v for k, v in tags.items() if v}
+        )
+        # The trainer looks here when it was started before the run was made.
+        self._objects.put_bytes(f"jobs/{job.id}/mlflow_run_id", run_id.encode())
+        self._repository.update_job(job.id, lease=lease, mlflow_run_id=run_id, mlflow_experiment_id=experiment)
+        return run_id
+
+    def _tag_end(self, run_id: str, job: Job) -> None:
+        self._tracking.set_tag(run_id, "trainyard.state", job.state.value)
+        if job.reason:
+            self._tracking.set_tag(run_id, "trainyard.reason", job.reason)
+
+    def _settle(self, job: Job, lease: Lease) -> None:
+        if self._repository.get_job(job.id).state in TERMINAL:
+            self._repository.update_job(job.id, lease=lease, settled_at=utcnow())
+        self._reopened.pop(job.id, None)
+
+
+def flatten(parameters: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested parameters as MLflow keeps them: ``{"config": {"lr": 1}}`` becomes ``{"config.lr": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in parameters.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            flat.update(flatten(value, f"{name}."))
+        elif value is not None:
+            flat[_param_name(name)] = value
+    return flat
+
+
+def _param_name(name: str) -> str:
+    """MLflow takes letters, digits, ``_ - . / :`` and spaces, at most 250."""
+    return "".join(letter if letter.isalnum() or letter in "_-. /:" else "_" for letter in name)[:250]

@@ -1,0 +1,97 @@
+"""What every engine can do. An engine keeps no state of its own: its handles are stored with the attempt."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class EngineUnavailable(Exception):
+    """The engine does not answer now; the same call may work later."""
+
+
+class SubmissionRefused(Exception):
+    """The engine will never run this submission."""
+
+
+class Phase(StrEnum):
+    """Where the engine's job stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    #: The engine knows no such job.
+    MISSING = "missing"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the job runs any more."""
+        return self not in (Phase.PENDING, Phase.RUNNING)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One attempt to run. ``environment`` is what the trainer reads; it holds no secrets."""
+
+    submission_id: str
+    job_id: str
+    attempt: int
+    workers: int
+    resources: dict[str, Any]
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """The phase, and in words why when it ended badly."""
+
+    phase: Phase
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the engine can hold in all: CPU cores, GPUs, GiB of memory; ``nodes`` the same for each machine."""
+
+    cpus: float
+    gpus: float
+    memory_gb: float
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the capacity row."""
+        return asdict(self)
+
+
+class Engine(ABC):
+    """Runs submissions. Every method may raise EngineUnavailable."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def submit(self, submission: Submission) -> dict[str, Any]:
+        """Start the attempt, or find it when it was submitted before; the handle for the other calls. Raises SubmissionRefused."""
+
+    @abstractmethod
+    def stop(self, handle: dict[str, Any]) -> None:
+        """Ask the job to end; nothing happens when it has."""
+
+    @abstractmethod
+    def delete(self, handle: dict[str, Any]) -> None:
+        """Forget an ended job; nothing happens when it is gone."""
+
+    @abstractmethod
+    def describe(self, handle: dict[str, Any]) -> EngineStatus:
+        """Where the job stands."""
+
+    @abstractmethod
+    def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
+        """The end of what the driver printed, for jobs that died before they could ship their logs."""
+
+    @abstractmethod
+    def capacity(self) -> Capacity:
+        """What the engine can hold."""

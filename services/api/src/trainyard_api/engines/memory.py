@@ -1,0 +1,106 @@
+"""An engine without Ray, for tests of everything above it: attempts end as a script says, through the same objects."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from trainyard_api.engines.base import Capacity, Engine, EngineStatus, Phase, Submission
+from trainyard_api.objects.base import ObjectStore
+
+
+@dataclass(frozen=True)
+class Script:
+    """How one attempt goes: how long it runs (seconds, None: until stopped), and why it fails (None: it succeeds)."""
+
+    seconds: float | None = 0.0
+    failure: str | None = None
+    #: False: dies without a result object, as a killed driver does.
+    writes_result: bool = True
+
+
+@dataclass
+class _Run:
+    submission: Submission
+    script: Script
+    started: float
+    phase: Phase = Phase.RUNNING
+
+
+class MemoryEngine(Engine):
+    """Keeps its runs in this process; what it was asked is in ``submitted``."""
+
+    name = "memory"
+
+    def __init__(
+        self, objects: ObjectStore, *, script: Callable[[Submission], Script] | None = None, cpus: float = 4, gpus: float = 0
+    ) -> None:
+        """Run every submission as ``script`` says; by default each succeeds at once."""
+        self._objects = objects
+        self._script = script or (lambda _: Script())
+        self._capacity = Capacity(cpus, gpus, 16.0)
+        self._runs: dict[str, _Run] = {}
+        self._lock = threading.Lock()
+        self.submitted: list[str] = []
+
+    def submit(self, submission: Submission) -> dict[str, Any]:
+        """See Engine."""
+        with self._lock:
+            if submission.submission_id not in self._runs:
+                self.submitted.append(submission.submission_id)
+                self._runs[submission.submission_id] = _Run(submission, self._script(submission), time.monotonic())
+                self._stage(submission, 1, "train_function_entered")
+        return {"submission_id": submission.submission_id}
+
+    def stop(self, handle: dict[str, Any]) -> None:
+        """See Engine."""
+        with self._lock:
+            run = self._runs.get(handle["submission_id"])
+            if run is not None and not run.phase.ended:
+                run.phase = Phase.STOPPED
+
+    def delete(self, handle: dict[str, Any]) -> None:
+        """See Engine."""
+        with self._lock:
+            self._runs.pop(handle["submission_id"], None)
+
+    def describe(self, handle: dict[str, Any]) -> EngineStatus:
+        """See Engine."""
+        with self._lock:
+            run = self._runs.get(handle["submission_id"])
+            if run is None:
+                return EngineStatus(Phase.MISSING, "the engine does not know the job")
+            script = run.script
+            if not run.phase.ended and script.seconds is not None and time.monotonic() - run.started >= script.seconds:
+                run.phase = Phase.FAILED if script.failure else Phase.SUCCEEDED
+                if script.writes_result:
+                    self._result(run.submission, script.failure)
+            return EngineStatus(run.phase, script.failure if run.phase is Phase.FAILED else None)
+
+    def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
+        """See Engine."""
+        return ["the last line"]
+
+    def capacity(self) -> Capacity:
+        """See Engine."""
+        return self._capacity
+
+    def _prefix(self, submission: Submission) -> str:
+        return f"jobs/{submission.job_id}/attempts/{submission.attempt}"
+
+    def _stage(self, submission: Submission, seq: int, name: str) -> None:
+        event = {"seq": seq, "time": time.time(), "kind": "stage", "name": name, "detail": {}}
+        self._objects.put_bytes(f"{self._prefix(submission)}/events/{seq:06d}.json", json.dumps(event).encode())
+
+    def _result(self, submission: Submission, failure: str | None) -> None:
+        result = {
+            "outcome": "failed" if failure else "succeeded",
+            "reason": failure,
+            "failed_rank": 0 if failure else None,
+            "tail": [failure] if failure else [],
+        }
+        self._objects.put_bytes(f"{self._prefix(submission)}/result.json", json.dumps(result).encode())

@@ -1,0 +1,162 @@
+"""MLflow through its REST API: runs of jobs, their metrics, registered models. Light: the mlflow package is not imported."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+EXPERIMENT = "Trainyard"
+_API = "/api/2.0/mlflow"
+
+
+class TrackingUnavailable(Exception):
+    """MLflow does not answer now."""
+
+
+class TrackingRefused(Exception):
+    """MLflow refused a request for good."""
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """One value of one series; ``timestamp`` in milliseconds since the epoch."""
+
+    step: int
+    value: float
+    timestamp: int
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered model version."""
+
+    name: str
+    version: str
+    run_id: str | None
+    created_at: int
+    uri: str
+    job_id: str | None
+    metrics: dict[str, float]
+
+
+class Tracking:
+    """One MLflow server. Thread-safe; every method may raise TrackingUnavailable or TrackingRefused."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = 10) -> None:
+        """Nothing is connected before the first use."""
+        self._client = httpx.Client(base_url=url, timeout=httpx.Timeout(timeout_seconds, connect=2), trust_env=False)
+        self._experiment_id: str | None = None
+        self._lock = threading.Lock()
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, f"{_API}/{path}", **options)
+        except httpx.HTTPError as error:
+            raise TrackingUnavailable(f"MLflow does not answer at {self._client.base_url}: {error}") from error
+        if response.status_code >= 500 or response.status_code == 429:
+            raise TrackingUnavailable(f"MLflow answered {response.status_code}")
+        if response.is_error:
+            raise TrackingRefused(f"MLflow answered {response.status_code}: {response.text[:300]}")
+        body: dict[str, Any] = response.json()
+        return body
+
+    def ping(self) -> None:
+        """Raise TrackingUnavailable unless the server is healthy."""
+        try:
+            healthy = self._client.get("/health").status_code == 200
+        except httpx.HTTPError as error:
+            raise TrackingUnavailable(str(error)) from error
+        if not healthy:
+            raise TrackingUnavailable("MLflow is not healthy")
+
+    def experiment_id(self) -> str:
+        """The experiment of all jobs, made on first use."""
+        with self._lock:
+            if self._experiment_id is None:
+                try:
+                    found = self._call("GET", "experiments/get-by-name", params={"experiment_name": EXPERIMENT})
+                    self._experiment_id = str(found["experiment"]["experiment_id"])
+                except TrackingRefused:
+                    try:
+                        self._experiment_id = str(self._call("POST", "experiments/create", json={"name": EXPERIMENT})["experiment_id"])
+                    except TrackingRefused:  # another process made it meanwhile
+                        found = self._call("GET", "experiments/get-by-name", params={"experiment_name": EXPERIMENT})
+                        self._experiment_id = str(found["experiment"]["experiment_id"])
+            return self._experiment_id
+
+    def ensure_run(self, job_id: str, name: str, started: datetime, params: dict[str, Any], tags: dict[str, str]) -> tuple[str, str]:
+        """The job's run, made when there is none yet: (experiment id, run id)."""
+        experiment = self.experiment_id()
+        search = {"experiment_ids": [experiment], "filter": f"tags.`trainyard.job_id` = '{job_id}'", "max_results": 1}
+        runs = self._call("POST", "runs/search", json=search).get("runs", [])
+        if runs:
+            return experiment, str(runs[0]["info"]["run_id"])
+        body = {
+            "experiment_id": experiment,
+            "run_name": name,
+            "start_time": int(started.timestamp() * 1000),
+            "tags": [{"key": key, "value": value[:5000]} for key, value in {**tags, "trainyard.job_id": job_id}.items()],
+        }
+        run_id = str(self._call("POST", "runs/create", json=body)["run"]["info"]["run_id"])
+        rows = [{"key": key, "value": str(value)[:6000]} for key, value in params.items()]
+        for start in range(0, len(rows), 100):
+            self._call("POST", "runs/log-batch", json={"run_id": run_id, "params": rows[start : start + 100]})
+        return experiment, run_id
+
+    def set_status(self, run_id: str, status: str, *, ended: datetime | None = None) -> None:
+        """RUNNING, FINISHED, FAILED or KILLED; with the end time for the last three."""
+        body: dict[str, Any] = {"run_id": run_id, "status": status}
+        if ended is not None:
+            body["end_time"] = int(ended.timestamp() * 1000)
+        self._call("POST", "runs/update", json=body)
+
+    def set_tag(self, run_id: str, key: str, value: str) -> None:
+        """Set one tag."""
+        self._call("POST", "runs/set-tag", json={"run_id": run_id, "key": key, "value": value[:5000]})
+
+    def latest_metrics(self, run_id: str) -> dict[str, MetricPoint]:
+        """The last point of every series."""
+        run = self._call("GET", "runs/get", params={"run_id": run_id})["run"]
+        return {row["key"]: _point(row) for row in run["data"].get("metrics", [])}
+
+    def metric_history(self, run_id: str, key: str) -> list[MetricPoint]:
+        """Every point of one series, by step and then time."""
+        points: list[MetricPoint] = []
+        token: str | None = None
+        while True:
+            params = {"run_id": run_id, "metric_key": key, "max_results": 25000, **({"page_token": token} if token else {})}
+            page = self._call("GET", "metrics/get-history", params=params)
+            points.extend(_point(row) for row in page.get("metrics", []))
+            token = page.get("next_page_token") or None
+            if token is None:
+                return sorted(points, key=lambda point: (point.step, point.timestamp))
+
+    def model_versions(self, limit: int = 200) -> Iterator[ModelVersion]:
+        """Registered versions, newest first."""
+        body = self._call("GET", "model-versions/search", params={"max_results": limit, "order_by": "last_updated_timestamp DESC"})
+        for row in body.get("model_versions", []):
+            tags = {tag["key"]: tag["value"] for tag in row.get("tags", [])}
+            metrics = {metric["key"]: float(metric["value"]) for metric in row.get("metrics", []) or []}
+            uri = f"models:/{row['name']}/{row['version']}"
+            yield ModelVersion(
+                row["name"],
+                str(row["version"]),
+                row.get("run_id"),
+                int(row["creation_timestamp"]),
+                uri,
+                tags.get("trainyard.job_id"),
+                metrics,
+            )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _point(row: dict[str, Any]) -> MetricPoint:
+    return MetricPoint(int(row.get("step", 0)), float(row["value"]), int(row["timestamp"]))
