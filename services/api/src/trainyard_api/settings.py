@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     max_unpacked_bytes: int = Field(default=8 * 1024**3, gt=0)
     poll_seconds: float = Field(default=0.5, gt=0, description="Pause between two rounds of the controller")
     lease_seconds: float = Field(default=10.0, gt=0)
+    heartbeat_timeout_seconds: float = Field(default=60.0, gt=0, description="An attempt whose driver is silent for this long is ended")
 
     @field_validator("state_dir", mode="after")
     @classmethod

@@ -62,7 +62,10 @@ class Tracking:
             raise TrackingUnavailable(f"MLflow answered {response.status_code}")
         if response.is_error:
             raise TrackingRefused(f"MLflow answered {response.status_code}: {response.text[:300]}")
-        body: dict[str, Any] = response.json()
+        try:
+            body: dict[str, Any] = response.json()
+        except ValueError as error:
+            raise TrackingUnavailable(f"what answers at {self._client.base_url} is not MLflow") from error
         return body
 
     def ping(self) -> None:
@@ -95,14 +98,16 @@ class Tracking:
         search = {"experiment_ids": [experiment], "filter": f"tags.`trainyard.job_id` = '{job_id}'", "max_results": 1}
         runs = self._call("POST", "runs/search", json=search).get("runs", [])
         if runs:
-            return experiment, str(runs[0]["info"]["run_id"])
-        body = {
-            "experiment_id": experiment,
-            "run_name": name,
-            "start_time": int(started.timestamp() * 1000),
-            "tags": [{"key": key, "value": value[:5000]} for key, value in {**tags, "trainyard.job_id": job_id}.items()],
-        }
-        run_id = str(self._call("POST", "runs/create", json=body)["run"]["info"]["run_id"])
+            run_id = str(runs[0]["info"]["run_id"])
+        else:
+            body = {
+                "experiment_id": experiment,
+                "run_name": name,
+                "start_time": int(started.timestamp() * 1000),
+                "tags": [{"key": key, "value": value[:5000]} for key, value in {**tags, "trainyard.job_id": job_id}.items()],
+            }
+            run_id = str(self._call("POST", "runs/create", json=body)["run"]["info"]["run_id"])
+        # Logged also when the run was found: whoever made it may have stopped before the parameters.
         rows = [{"key": key, "value": str(value)[:6000]} for key, value in params.items()]
         for start in range(0, len(rows), 100):
             self._call("POST", "runs/log-batch", json={"run_id": run_id, "params": rows[start : start + 100]})

@@ -1,17 +1,23 @@
-"""What the trainer left in the object store about one attempt: events and the result."""
+"""What the trainer left in the object store about one attempt: events, heartbeats, logs and the result."""
 
 from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from trainyard_api.objects.base import ObjectMissing, ObjectStore
+from trainyard_api.objects.base import ObjectMissing, ObjectStore, ObjectStoreError
 from trainyard_api.store.repository import TrainerEvent
 
 log = logging.getLogger(__name__)
+
+_TAIL_LINES = 50
+_LINE_LENGTH = 2000
+_TAIL_BYTES = 64 * 1024
+_LARGEST_SEQ = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -31,44 +37,70 @@ def attempt_prefix(job_id: str, attempt: int) -> str:
     return f"jobs/{job_id}/attempts/{attempt}"
 
 
+def clean(value: Any, length: int = _LINE_LENGTH) -> str:
+    """Text of the user's making as every database stores it: no NUL, no halves of characters, bounded."""
+    return str(value)[:length].replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 def read_result(objects: ObjectStore, job_id: str, attempt: int) -> AttemptResult | None:
-    """The result, or None while there is none. Raises ObjectStoreError."""
+    """The result, or None while there is none; one that cannot be read is a failure. Raises ObjectStoreError."""
     try:
         content = objects.get_bytes(f"{attempt_prefix(job_id, attempt)}/result.json")
     except ObjectMissing:
         return None
-    body = json.loads(content)
-    return AttemptResult(
-        succeeded=body["outcome"] == "succeeded",
-        reason=body.get("reason"),
-        failed_rank=body.get("failed_rank"),
-        tail=[str(line)[:2000] for line in body.get("tail") or []][-50:],
-        model_name=body.get("model_name"),
-        model_version=body.get("model_version"),
-    )
+    try:
+        body = json.loads(content)
+        rank = body.get("failed_rank")
+        return AttemptResult(
+            succeeded=body["outcome"] == "succeeded",
+            reason=clean(body["reason"]) if body.get("reason") else None,
+            failed_rank=None if rank is None else int(rank),
+            tail=[clean(line) for line in body.get("tail") or []][-_TAIL_LINES:],
+            model_name=clean(body["model_name"], 250) if body.get("model_name") else None,
+            model_version=clean(body["model_version"], 32) if body.get("model_version") else None,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return AttemptResult(False, f"the trainer's result cannot be read: {type(error).__name__}")
+
+
+def log_tail(objects: ObjectStore, job_id: str, attempt: int, count: int = 20) -> list[str]:
+    """The last lines of rank 0, or of the driver when rank 0 wrote none. Raises ObjectStoreError."""
+    for rank in ("rank-0", "rank-driver"):
+        content = b""
+        for info in reversed(list(objects.list(f"{attempt_prefix(job_id, attempt)}/logs/{rank}/"))):
+            content = objects.get_bytes(info.key) + content
+            if len(content) > _TAIL_BYTES or content.count(b"\n") > 2 * count:
+                break
+        lines = [clean(line) for line in content[-_TAIL_BYTES:].decode(errors="replace").splitlines() if line.strip()]
+        if lines:
+            return lines[-count:]
+    return []
 
 
 class EventReader:
-    """Reads each event object once per process; the store itself ignores what it has."""
+    """Reads each event object once per term; the store itself ignores what it has."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
         self._seen: dict[tuple[str, int], set[str]] = {}
 
-    def new_events(self, job_id: str, attempt: int) -> list[TrainerEvent]:
-        """Events that this reader has not returned yet. Raises ObjectStoreError."""
+    def new_events(self, job_id: str, attempt: int) -> dict[str, TrainerEvent]:
+        """Events by key that were not acknowledged yet, oldest first. Raises ObjectStoreError."""
         seen = self._seen.setdefault((job_id, attempt), set())
-        events: list[tuple[str, TrainerEvent]] = []
+        events: dict[str, TrainerEvent] = {}
         for info in self._objects.list(f"{attempt_prefix(job_id, attempt)}/events/"):
             if info.key in seen:
                 continue
             try:
-                events.append((info.key, _event(json.loads(self._objects.get_bytes(info.key)))))
-            except (ValueError, KeyError, TypeError, OverflowError) as error:
+                events[info.key] = _event(json.loads(self._objects.get_bytes(info.key)))
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
                 log.warning("event %s is not readable: %s", info.key, error)
                 seen.add(info.key)
-        seen.update(key for key, _ in events)
-        return sorted((event for _, event in events), key=lambda event: event.time)
+        return dict(sorted(events.items(), key=lambda item: item[1].time))
+
+    def acknowledge(self, job_id: str, attempt: int, events: dict[str, TrainerEvent]) -> None:
+        """These are stored; they are not read again."""
+        self._seen.setdefault((job_id, attempt), set()).update(events)
 
     def forget(self, job_id: str, attempt: int) -> None:
         """The attempt is over."""
@@ -76,10 +108,43 @@ class EventReader:
 
 
 def _event(body: dict[str, Any]) -> TrainerEvent:
+    seq = int(body["seq"])
+    if not 0 <= seq <= _LARGEST_SEQ:
+        raise ValueError(f"seq {seq} is out of range")
     return TrainerEvent(
-        seq=int(body["seq"]),
+        seq=seq,
         time=datetime.fromtimestamp(float(body["time"]), UTC),
-        kind=str(body["kind"])[:32],
-        name=str(body["name"])[:250],
+        kind=clean(body["kind"], 32),
+        name=clean(body["name"], 250),
         detail=dict(body.get("detail") or {}),
     )
+
+
+class Heartbeats:
+    """Notices drivers that have gone silent, by this machine's clock alone: a heartbeat counts when its content changed."""
+
+    def __init__(self, objects: ObjectStore, *, interval: float) -> None:
+        """Look at each attempt's heartbeat at most every ``interval`` seconds."""
+        self._objects, self._interval = objects, interval
+        self._last: dict[tuple[str, int], tuple[bytes, float, float]] = {}
+
+    def silent_seconds(self, job_id: str, attempt: int) -> float:
+        """For how long the heartbeat has not changed, counted from the first call. Raises ObjectStoreError."""
+        now = time.monotonic()
+        content, heard, looked = self._last.get((job_id, attempt), (b"", now, float("-inf")))
+        if now - looked >= self._interval:
+            try:
+                latest = self._objects.get_bytes(f"{attempt_prefix(job_id, attempt)}/heartbeat.json")
+            except ObjectMissing:
+                latest = b""
+            except ObjectStoreError:  # the driver cannot be heard either; its time starts again
+                self._last[job_id, attempt] = (content, now, looked)
+                raise
+            if latest != content:
+                content, heard = latest, now
+            self._last[job_id, attempt] = (content, heard, now)
+        return now - heard
+
+    def forget(self, job_id: str, attempt: int) -> None:
+        """The attempt is over."""
+        self._last.pop((job_id, attempt), None)

@@ -6,11 +6,9 @@ import logging
 import threading
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
-from trainyard_api.store.errors import LeaseLost, NotFound
+from trainyard_api.store.errors import LeaseLost
 from trainyard_api.store.lease import Lease
 from trainyard_api.store.models import Job, utcnow
 from trainyard_api.store.repository import Repository
@@ -24,51 +22,65 @@ _STATUS = {JobState.SUCCEEDED: "FINISHED", JobState.FAILED: "FAILED", JobState.C
 
 
 class MlflowSync:
-    """Runs in a thread of its own, so that a slow MLflow never holds up a job."""
+    """Runs in a thread of its own for one term, so that a slow MLflow never holds up a job."""
 
-    def __init__(self, settings: Settings, repository: Repository, objects: ObjectStore, tracking: Tracking) -> None:
+    def __init__(self, settings: Settings, repository: Repository, objects: ObjectStore, tracking: Tracking, lease: Lease) -> None:
         self._settings, self._repository, self._objects, self._tracking = settings, repository, objects, tracking
+        self._lease = lease
         self._reopened: dict[str, int] = {}
+        self._refused: set[str] = set()
 
-    def run(self, lease: Lease, ended: threading.Event) -> None:
+    def run(self, ended: threading.Event) -> None:
         """Go round until ``ended``; waits longer while MLflow is away."""
         away = 0
         while not ended.wait(min(5.0, INTERVAL_SECONDS * 2**away)):
             try:
-                self.round(lease)
+                self.round()
                 if away:
                     log.info("MLflow answers again")
                 away = 0
+            except LeaseLost:
+                return
             except TrackingUnavailable as error:
                 if not away:
                     log.warning("%s; jobs go on, their runs are made later", error)
                 away = min(away + 1, 5)
-            except LeaseLost:
-                return
-            except (SQLAlchemyError, ObjectStoreError) as error:
-                log.error("MLflow sync: %s", error)
+            except Exception:  # the thread's boundary: without it no run would ever be closed again
+                log.exception("MLflow sync")
                 away = min(away + 1, 5)
 
-    def round(self, lease: Lease) -> None:
+    def round(self) -> None:
         """Bring every unsettled job's run up to date. Raises TrackingUnavailable, LeaseLost."""
+        troubles: list[Exception] = []
         for job in self._repository.unsettled_jobs():
             try:
-                run_id = job.mlflow_run_id or self._make_run(job, lease)
-                if job.state in TERMINAL:
-                    self._tracking.set_status(run_id, _STATUS[job.state], ended=job.finished_at or utcnow())
-                    self._tag_end(run_id, job)
-                    self._settle(job, lease)
-                elif job.attempt > 1 and self._reopened.get(job.id) != job.attempt:
-                    self._tracking.set_status(run_id, "RUNNING")
-                    self._reopened[job.id] = job.attempt
-            except TrackingRefused as error:
-                log.error("job %s: %s", job.id, error)
-                if job.state in TERMINAL:
-                    self._settle(job, lease)
-            except NotFound:
-                continue
+                self._update(job)
+            except (TrackingUnavailable, ObjectStoreError) as error:
+                self._tracking.ping()  # MLflow is there, so the trouble is this job's: the others go on
+                troubles.append(error)
+        if troubles:
+            raise TrackingUnavailable(f"{len(troubles)} runs could not be brought up to date: {troubles[0]}") from troubles[0]
 
-    def _make_run(self, job: Job, lease: Lease) -> str:
+    def _update(self, job: Job) -> None:
+        if job.id in self._refused and job.state not in TERMINAL:
+            return
+        try:
+            run_id = job.mlflow_run_id or self._make_run(job)
+            if job.state in TERMINAL:
+                self._tracking.set_status(run_id, _STATUS[job.state], ended=job.finished_at or utcnow())
+                self._tag_end(run_id, job)
+            elif job.attempt > 1 and self._reopened.get(job.id) != job.attempt:
+                self._tracking.set_status(run_id, "RUNNING")
+                self._reopened[job.id] = job.attempt
+        except TrackingRefused as error:
+            log.error("job %s has no MLflow run, or not a right one: %s", job.id, error)
+            self._refused.add(job.id)
+        if job.state in TERMINAL:
+            self._repository.settle_job(job.id, job.finished_at, lease=self._lease)
+            self._reopened.pop(job.id, None)
+            self._refused.discard(job.id)
+
+    def _make_run(self, job: Job) -> str:
         tags = {
             "trainyard.template": job.template,
             "trainyard.engine": self._settings.engine,
@@ -81,18 +93,13 @@ class MlflowSync:
         )
         # The trainer looks here when it was started before the run was made.
         self._objects.put_bytes(f"jobs/{job.id}/mlflow_run_id", run_id.encode())
-        self._repository.update_job(job.id, lease=lease, mlflow_run_id=run_id, mlflow_experiment_id=experiment)
+        self._repository.update_job(job.id, lease=self._lease, mlflow_run_id=run_id, mlflow_experiment_id=experiment)
         return run_id
 
     def _tag_end(self, run_id: str, job: Job) -> None:
         self._tracking.set_tag(run_id, "trainyard.state", job.state.value)
         if job.reason:
             self._tracking.set_tag(run_id, "trainyard.reason", job.reason)
-
-    def _settle(self, job: Job, lease: Lease) -> None:
-        if self._repository.get_job(job.id).state in TERMINAL:
-            self._repository.update_job(job.id, lease=lease, settled_at=utcnow())
-        self._reopened.pop(job.id, None)
 
 
 def flatten(parameters: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One round: every unsettled job gets the one step that is due."""
+"""One round: every attempt and every waiting job gets the one step that is due."""
 
 from __future__ import annotations
 
@@ -9,95 +9,117 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from trainyard_api.controller.attempt_objects import AttemptResult, EventReader, read_result
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_api.controller.attempt_objects import EventReader, Heartbeats, clean, log_tail, read_result
+from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity
+from trainyard_api.controller.term import Term
+from trainyard_api.controller.verdicts import stop_due, verdict
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
-from trainyard_api.store.errors import NotFound, StateConflict
-from trainyard_api.store.lease import Lease
+from trainyard_api.store.errors import LeaseLost, NotFound, StateConflict
 from trainyard_api.store.models import Attempt, Job, utcnow
-from trainyard_api.store.repository import Repository, backoff
-from trainyard_api.store.states import TERMINAL, JobState
+from trainyard_api.store.repository import Repository, WaitingJob
+from trainyard_api.store.states import JobState
 
 log = logging.getLogger(__name__)
 
-CAPACITY_SECONDS = 5.0
-#: A driver that wrote its result and still has not ended is stopped after this long.
-LINGER_SECONDS = 20.0
-KEEP_LEASE_SECONDS = 2.0
 _RUNNING_STAGES = {"train_function_entered", "process_group_formed", "first_step"}
 
 
 class Steps:
-    """Everything the leader does with the engine."""
+    """Everything the leader does with the engine, for one term."""
 
-    def __init__(self, settings: Settings, repository: Repository, objects: ObjectStore, engine: Engine) -> None:
+    def __init__(
+        self, settings: Settings, repository: Repository, objects: ObjectStore, engine: Engine, term: Term, patience: Patience
+    ) -> None:
         self._settings, self._repository, self._objects, self._engine = settings, repository, objects, engine
+        self._term, self._lease, self._patience = term, term.lease, patience
         self._events = EventReader(objects)
+        self._heartbeats = Heartbeats(objects, interval=patience.heartbeat)
         self._capacity: Capacity | None = None
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
+        self._stop_asked: dict[str, float] = {}
         self._complaints: dict[str, str] = {}
 
-    def round(self, lease: Lease, *, keep_lease: Callable[[], None] = lambda: None) -> None:
-        """Go once round all jobs. Raises LeaseLost; whatever one job meets does not stop the others."""
-        jobs = [job for job in self._repository.unsettled_jobs() if job.state not in TERMINAL]
-        self._refresh_capacity(lease, jobs)
-        kept = time.monotonic()
-        for job in jobs:
-            if time.monotonic() - kept > KEEP_LEASE_SECONDS:
-                keep_lease()
-                kept = time.monotonic()
-            if job.state in (JobState.STARTING, JobState.RUNNING):
-                self._guarded(job, lease, self._follow)
-        if self._capacity is None:
-            return
-        free = FreeCapacity.of(self._capacity, self._repository.unsettled_jobs())
-        for job in jobs:
-            if job.state not in (JobState.QUEUED, JobState.RETRYING) or (job.not_before and job.not_before > utcnow()):
-                continue
-            workers = free.workers_that_fit(job.resources)
-            if workers is None:
-                break  # first come, first served: a small job does not overtake a large one for ever
-            free.take(job.resources, workers)
-            self._guarded(job, lease, lambda job, lease, workers=workers: self._start(job, lease, workers))  # type: ignore[misc]
+    def round(self) -> None:
+        """Go once round everything. Raises LeaseLost and SQLAlchemyError; whatever one job meets does not stop the others."""
+        placed = self._repository.uncleaned_attempts()
+        self._refresh_capacity(placed)
+        for job, attempt in placed:
+            if attempt.finished_at is None:
+                self._guarded(job.id, lambda job=job, attempt=attempt: self._follow(job, attempt))  # type: ignore[misc]
+            else:
+                self._guarded(job.id, lambda attempt=attempt: self._clean_up(attempt))  # type: ignore[misc]
+        if self._capacity is not None:
+            self._place(self._capacity)
 
-    def _guarded(self, job: Job, lease: Lease, step: Callable[[Job, Lease], None]) -> None:
+    def _guarded(self, job_id: str, step: Callable[[], None]) -> None:
+        self._term.keep()
         try:
-            step(job, lease)
-            self._complaints.pop(job.id, None)
+            step()
+            self._complaints.pop(job_id, None)
         except (EngineUnavailable, ObjectStoreError) as error:
-            if self._complaints.get(job.id) != str(error):
-                log.warning("job %s waits: %s", job.id, error)
-            self._complaints[job.id] = str(error)
+            self._complain(job_id, f"job {job_id} waits: {error}")
         except (StateConflict, NotFound) as error:
-            log.info("job %s moved meanwhile: %s", job.id, error)
+            log.info("job %s moved meanwhile: %s", job_id, error)
+        except (LeaseLost, SQLAlchemyError):
+            raise
+        except Exception as error:  # the boundary between jobs: a surprise with one must not hold up the others
+            if self._complain(job_id, f"job {job_id}: {type(error).__name__}: {error}"):
+                log.exception("job %s", job_id)
 
-    def _refresh_capacity(self, lease: Lease, jobs: list[Job]) -> None:
-        if time.monotonic() - self._capacity_at < CAPACITY_SECONDS and self._capacity is not None:
+    def _complain(self, topic: str, problem: str) -> bool:
+        """Say it once; whether it was news."""
+        news = self._complaints.get(topic) != problem
+        if news:
+            log.warning("%s", problem)
+        self._complaints[topic] = problem
+        return news
+
+    def _refresh_capacity(self, placed: list[tuple[Job, Attempt]]) -> None:
+        if self._capacity is not None and time.monotonic() - self._capacity_at < self._patience.capacity:
             return
         try:
             self._capacity = self._engine.capacity()
         except EngineUnavailable as error:
-            if self._complaints.get("capacity") != str(error):
-                log.warning("%s", error)
-            self._complaints["capacity"] = str(error)
+            self._complain("capacity", str(error))
             self._capacity = None
             return
         self._complaints.pop("capacity", None)
         self._capacity_at = time.monotonic()
-        free = FreeCapacity.of(self._capacity, jobs)
-        self._repository.save_capacity(self._engine.name, {**self._capacity.as_dict(), **free.as_dict()}, lease=lease)
+        free = FreeCapacity.of(self._capacity, placed)
+        self._repository.save_capacity(self._engine.name, {**self._capacity.as_dict(), **free.as_dict()}, lease=self._lease)
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
-    def _start(self, job: Job, lease: Lease, workers: int) -> None:
-        attempt = self._repository.start_attempt(job.id, job.state, lease=lease)
-        self._repository.update_attempt(job.id, attempt.number, lease=lease, handle={"workers": workers})
-        self._submit(self._repository.get_job(job.id), attempt, workers, lease)
+    def _place(self, capacity: Capacity) -> None:
+        """Start what fits, first come, first served: a small job does not overtake a large one for ever."""
+        placed = self._repository.uncleaned_attempts()
+        busy = {job.id for job, _ in placed}
+        whole, free = FreeCapacity.of(capacity, []), FreeCapacity.of(capacity, placed)
+        for job in self._repository.waiting_jobs():
+            if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
+                continue
+            shortage = whole.shortage(job.resources)
+            if job.reason != shortage and (shortage or job.state is JobState.QUEUED):
+                self._repository.explain_waiting(job.id, shortage, lease=self._lease)
+            if shortage:  # must not hold up the queue for ever
+                continue
+            workers = free.workers_that_fit(job.resources)
+            if workers is None:
+                break
+            free.take(job.resources, workers)
+            self._guarded(job.id, lambda job=job, workers=workers: self._start(job, workers))  # type: ignore[misc]
 
-    def _submit(self, job: Job, attempt: Attempt, workers: int, lease: Lease) -> None:
+    def _start(self, waiting: WaitingJob, workers: int) -> None:
+        job, attempt = self._repository.start_attempt(waiting.id, waiting.state, workers, lease=self._lease)
+        self._submit(job, attempt)
+
+    def _submit(self, job: Job, attempt: Attempt) -> None:
         """Hand the attempt to the engine; doing it again after a crash finds the same engine job."""
         environment = {
             "TRAINYARD_JOB_ID": job.id,
@@ -108,120 +130,128 @@ class Steps:
             "TRAINYARD_MLFLOW_URL": self._settings.mlflow_url,
             "TRAINYARD_MLFLOW_RUN_ID": job.mlflow_run_id or "",
         }
-        submission = Submission(attempt.submission_id, job.id, attempt.number, workers, job.resources, environment)
+        submission = Submission(attempt.submission_id, job.id, attempt.number, attempt.workers, job.resources, environment)
         try:
             handle = self._engine.submit(submission)
         except SubmissionRefused as refused:
-            self._finish_attempt(job, attempt, lease, "failed", AttemptResult(False, str(refused)))
-            self._repository.transition(job.id, job.state, JobState.FAILED, reason=str(refused), lease=lease)
+            reason = clean(refused)
+            self._repository.finish_attempt(job, JobState.FAILED, outcome="failed", reason=reason, lease=self._lease)
+            self._update(attempt, cleaned_at=utcnow())
             return
-        self._repository.update_attempt(job.id, attempt.number, lease=lease, handle={**handle, "workers": workers, "submitted": True})
+        self._update(attempt, handle=handle)
 
     # --- following --------------------------------------------------------------------------------------------------
 
-    def _follow(self, job: Job, lease: Lease) -> None:
-        attempt = self._repository.get_attempt(job.id, job.attempt)
-        if attempt is None:
+    def _follow(self, job: Job, attempt: Attempt) -> None:
+        due = stop_due(job, attempt, utcnow())
+        if due is not None and attempt.stop_requested_at is None:
+            self._request_stop(attempt, due)
+        if attempt.handle is None and attempt.stop_requested_at is None:
+            self._term.check()  # whoever took over may have submitted it, and it may have ended and be gone
+            self._submit(job, attempt)
             return
-        handle = attempt.handle or {}
-        if not handle.get("submitted"):
-            if job.cancel_requested_at is None:
-                self._submit(job, attempt, int(handle.get("workers") or job.resources.get("workers", 1)), lease)
-                return
-            handle = {**handle, "submission_id": attempt.submission_id}
-        status = self._engine.describe(handle)
-        job = self._take_events(job, attempt, lease)
+        given_up = attempt.stop_requested_at is not None and utcnow() - attempt.stop_requested_at > timedelta(seconds=self._patience.stop)
+        try:
+            status = self._engine.describe(_handle(attempt))
+            if attempt.stop_requested_at is not None and not status.phase.ended:
+                self._ask_to_stop(attempt)
+        except EngineUnavailable as error:
+            if not given_up:
+                raise
+            status = EngineStatus(Phase.RUNNING, str(error))
+        job = self._take_events(job, attempt)
         result = read_result(self._objects, job.id, attempt.number)
-        overdue = self._overdue(job, attempt)
-        if not status.phase.ended:
-            if job.cancel_requested_at is not None or overdue or self._lingers(job, attempt, result):
-                self._engine.stop(handle)
-            return
-        self._end(job, attempt, handle, status, result, lease, overdue=overdue)
+        if status.phase.ended or given_up:
+            self._end(job, attempt, status)
+        elif result is not None:
+            if self._lingers(attempt) and attempt.stop_requested_at is None:
+                self._request_stop(attempt, None)
+        elif status.phase is Phase.RUNNING and attempt.stop_requested_at is None:
+            timeout = self._settings.heartbeat_timeout_seconds
+            if self._heartbeats.silent_seconds(job.id, attempt.number) > timeout:
+                self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s")
 
-    def _take_events(self, job: Job, attempt: Attempt, lease: Lease) -> Job:
+    def _request_stop(self, attempt: Attempt, reason: str | None) -> None:
+        """Write down why and since when, so that a new leader goes on from there; the engine is asked from then on."""
+        attempt.stop_requested_at, attempt.stop_reason = utcnow(), reason
+        self._update(attempt, stop_requested_at=attempt.stop_requested_at, stop_reason=reason)
+
+    def _ask_to_stop(self, attempt: Attempt) -> None:
+        now = time.monotonic()
+        if now - self._stop_asked.get(attempt.submission_id, float("-inf")) >= self._patience.stop_again:
+            self._engine.stop(_handle(attempt))
+            self._stop_asked[attempt.submission_id] = now
+
+    def _take_events(self, job: Job, attempt: Attempt) -> Job:
         events = self._events.new_events(job.id, attempt.number)
-        self._repository.add_trainer_events(job.id, attempt.number, events, lease=lease)
-        if job.state is JobState.STARTING and any(event.kind == "stage" and event.name in _RUNNING_STAGES for event in events):
-            started = {} if job.started_at else {"started_at": utcnow()}
-            return self._repository.transition(job.id, JobState.STARTING, JobState.RUNNING, lease=lease, **started)
+        self._repository.add_trainer_events(job.id, attempt.number, list(events.values()), lease=self._lease)
+        entered = any(event.kind == "stage" and event.name in _RUNNING_STAGES for event in events.values())
+        if entered and job.state is JobState.STARTING:
+            started = job.started_at or utcnow()
+            job = self._repository.transition(job.id, JobState.STARTING, JobState.RUNNING, lease=self._lease, started_at=started)
+        self._events.acknowledge(job.id, attempt.number, events)
         return job
 
-    def _overdue(self, job: Job, attempt: Attempt) -> bool:
-        return job.deadline_seconds is not None and utcnow() > attempt.created_at + timedelta(seconds=job.deadline_seconds)
-
-    def _lingers(self, job: Job, attempt: Attempt, result: AttemptResult | None) -> bool:
-        if result is None:
-            return False
-        since = self._result_seen.setdefault((job.id, attempt.number), time.monotonic())
-        return time.monotonic() - since > LINGER_SECONDS
+    def _lingers(self, attempt: Attempt) -> bool:
+        since = self._result_seen.setdefault((attempt.job_id, attempt.number), time.monotonic())
+        return time.monotonic() - since > self._patience.linger
 
     # --- ending -----------------------------------------------------------------------------------------------------
 
-    def _end(
-        self,
-        job: Job,
-        attempt: Attempt,
-        handle: dict[str, Any],
-        status: EngineStatus,
-        result: AttemptResult | None,
-        lease: Lease,
-        *,
-        overdue: bool,
-    ) -> None:
-        job = self._take_events(job, attempt, lease)
-        result = result or read_result(self._objects, job.id, attempt.number)
-        if result is not None and result.succeeded:
-            self._finish_attempt(job, attempt, lease, "succeeded", result)
-            model = {"model_name": result.model_name, "model_version": result.model_version} if result.model_version else {}
-            self._leave(job, JobState.SUCCEEDED, None, lease, **model)
-        elif job.cancel_requested_at is not None:
-            self._finish_attempt(job, attempt, lease, "cancelled", AttemptResult(False, "cancelled by a user"))
-            self._leave(job, JobState.CANCELLED, "cancelled by a user", lease)
-        else:
-            if overdue and result is None:
-                result = AttemptResult(False, f"ran past its deadline of {job.deadline_seconds} s", tail=self._tail(job, attempt, handle))
-            elif result is None:
-                result = AttemptResult(False, _account(status), tail=self._tail(job, attempt, handle))
-            self._finish_attempt(job, attempt, lease, "failed", result)
-            used = attempt.number - job.attempts_before_retry
-            if used <= job.retries and not overdue:
-                self._leave(job, JobState.RETRYING, result.reason, lease, not_before=utcnow() + backoff(used))
-            else:
-                self._leave(job, JobState.FAILED, result.reason, lease)
-        self._events.forget(job.id, attempt.number)
-        self._result_seen.pop((job.id, attempt.number), None)
-        self._engine.delete(handle)
-
-    def _leave(self, job: Job, target: JobState, reason: str | None, lease: Lease, **columns: Any) -> None:
-        if target in TERMINAL and job.started_at is None:
-            columns["started_at"] = utcnow()
-        self._repository.transition(job.id, job.state, target, reason=reason, lease=lease, **columns)
-        log.info("job %s %s%s", job.id, target, f": {reason}" if reason else "")
-
-    def _finish_attempt(self, job: Job, attempt: Attempt, lease: Lease, outcome: str, result: AttemptResult) -> None:
-        self._repository.update_attempt(
-            job.id,
-            attempt.number,
-            lease=lease,
-            outcome=outcome,
-            reason=result.reason,
-            failed_rank=result.failed_rank,
-            tail=result.tail,
-            finished_at=utcnow(),
+    def _end(self, job: Job, attempt: Attempt, status: EngineStatus) -> None:
+        """Record how it ended, then clean up; a crash in between leaves an attempt that the next round cleans up."""
+        result = read_result(self._objects, job.id, attempt.number)
+        end = verdict(job, attempt, status, result, utcnow())
+        rank, tail = None, list[str]()
+        if end.outcome == "failed":
+            rank, tail = (result.failed_rank, result.tail) if result is not None else (None, [])
+            tail = tail or log_tail(self._objects, job.id, attempt.number) or self._driver_lines(attempt)
+        columns: dict[str, Any] = {}
+        if end.backoff is not None:
+            columns["not_before"] = utcnow() + end.backoff
+        if end.outcome == "succeeded" and result is not None and result.model_version:
+            columns |= {"model_name": result.model_name, "model_version": result.model_version}
+        self._repository.finish_attempt(
+            job,
+            end.target,
+            outcome=end.outcome,
+            reason=end.reason,
+            failed_rank=rank,
+            tail=tail,
+            lease=self._lease,
+            **columns,
         )
+        log.info("job %s %s%s", job.id, end.target, f": {end.reason}" if end.reason else "")
+        attempt.finished_at = utcnow()
+        self._clean_up(attempt, status)
 
-    def _tail(self, job: Job, attempt: Attempt, handle: dict[str, Any]) -> list[str]:
-        """The last lines of the lowest rank that wrote any, or the driver's."""
-        for rank in ("rank-0", "rank-driver"):
-            keys = [info.key for info in self._objects.list(f"jobs/{job.id}/attempts/{attempt.number}/logs/{rank}/")]
-            if keys:
-                lines = self._objects.get_bytes(keys[-1]).decode(errors="replace").splitlines()
-                return [line[:2000] for line in lines if line.strip()][-20:]
-        return [line[:2000] for line in self._engine.last_lines(handle)]
+    def _driver_lines(self, attempt: Attempt) -> list[str]:
+        try:
+            return [clean(line) for line in self._engine.last_lines(_handle(attempt))]
+        except EngineUnavailable:
+            return []
+
+    def _clean_up(self, attempt: Attempt, status: EngineStatus | None = None) -> None:
+        """Make sure that nothing of a finished attempt runs any more, and that the engine forgets it."""
+        handle = _handle(attempt)
+        status = status or self._engine.describe(handle)
+        if not status.phase.ended:
+            self._ask_to_stop(attempt)
+            return
+        lost_until = (attempt.finished_at or utcnow()) + timedelta(seconds=self._patience.lost_answer)
+        if attempt.handle is None and status.phase is Phase.MISSING and utcnow() < lost_until:
+            return
+        self._engine.delete(handle)
+        self._update(attempt, cleaned_at=utcnow())
+        for memory in (self._events, self._heartbeats):
+            memory.forget(attempt.job_id, attempt.number)
+        self._result_seen.pop((attempt.job_id, attempt.number), None)
+        self._stop_asked.pop(attempt.submission_id, None)
+
+    def _update(self, attempt: Attempt, **columns: Any) -> None:
+        self._repository.update_attempt(attempt.job_id, attempt.number, lease=self._lease, **columns)
 
 
-def _account(status: EngineStatus) -> str:
-    if status.phase is Phase.STOPPED:
-        return "stopped from outside Trainyard"
-    return status.message or "the job's driver ended without a result"
+def _handle(attempt: Attempt) -> dict[str, Any]:
+    """The engine's handle; the submission id alone while the answer to the submission is not known."""
+    return attempt.handle or {"submission_id": attempt.submission_id}

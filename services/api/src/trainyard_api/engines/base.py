@@ -68,7 +68,10 @@ class Capacity:
 
 
 class Engine(ABC):
-    """Runs submissions. Every method may raise EngineUnavailable."""
+    """Runs submissions. Every method may raise EngineUnavailable.
+
+    Every handle holds ``submission_id``, and one that holds nothing else is enough for every call: the answer to a submission may be lost.
+    """
 
     name: ClassVar[str]
 

@@ -82,7 +82,9 @@ class LocalEngine(Engine):
 
     def delete(self, handle: dict[str, Any]) -> None:
         """See Engine."""
-        self._request("DELETE", f"/api/jobs/{quote(handle['submission_id'])}")
+        response = self._request("DELETE", f"/api/jobs/{quote(handle['submission_id'])}")
+        if response.status_code >= 500:
+            raise EngineUnavailable(f"Ray answered {response.status_code} for the deletion: {response.text[:300]}")
 
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine."""
@@ -109,7 +111,7 @@ class LocalEngine(Engine):
         if response.is_error:
             raise EngineUnavailable(f"Ray answered {response.status_code} for its nodes")
         rows = response.json()["data"]["result"]["result"]
-        nodes = [
+        nodes: list[dict[str, Any]] = [
             {
                 "name": str(row.get("node_name") or row.get("node_ip")),
                 "cpus": float(row["resources_total"].get("CPU", 0)),
@@ -119,4 +121,5 @@ class LocalEngine(Engine):
             for row in rows
             if row.get("state") == "ALIVE"
         ]
-        return Capacity(*(round(sum(node[key] for node in nodes), 2) for key in ("cpus", "gpus", "memory_gb")), nodes=nodes)
+        cpus, gpus, memory_gb = (round(sum(float(node[key]) for node in nodes), 2) for key in ("cpus", "gpus", "memory_gb"))
+        return Capacity(cpus, gpus, memory_gb, nodes)

@@ -21,6 +21,10 @@ class Script:
     failure: str | None = None
     #: False: dies without a result object, as a killed driver does.
     writes_result: bool = True
+    #: False: lives without a sign of it, as a frozen driver does.
+    beats: bool = True
+    #: False: goes on when it is asked to stop.
+    stops: bool = True
 
 
 @dataclass
@@ -32,7 +36,7 @@ class _Run:
 
 
 class MemoryEngine(Engine):
-    """Keeps its runs in this process; what it was asked is in ``submitted``."""
+    """Keeps its runs in this process; what it was asked is in ``submitted`` and ``stops``."""
 
     name = "memory"
 
@@ -42,10 +46,11 @@ class MemoryEngine(Engine):
         """Run every submission as ``script`` says; by default each succeeds at once."""
         self._objects = objects
         self._script = script or (lambda _: Script())
-        self._capacity = Capacity(cpus, gpus, 16.0)
+        self._capacity = Capacity(cpus, gpus, 16.0, [{"name": "memory", "cpus": cpus, "gpus": gpus, "memory_gb": 16.0}])
         self._runs: dict[str, _Run] = {}
         self._lock = threading.Lock()
         self.submitted: list[str] = []
+        self.stops: list[str] = []
 
     def submit(self, submission: Submission) -> dict[str, Any]:
         """See Engine."""
@@ -61,12 +66,32 @@ class MemoryEngine(Engine):
         with self._lock:
             run = self._runs.get(handle["submission_id"])
             if run is not None and not run.phase.ended:
-                run.phase = Phase.STOPPED
+                self.stops.append(handle["submission_id"])
+                if run.script.stops:
+                    run.phase = Phase.STOPPED
 
     def delete(self, handle: dict[str, Any]) -> None:
         """See Engine."""
         with self._lock:
             self._runs.pop(handle["submission_id"], None)
+
+    def finish(self, submission_id: str, failure: str | None = None, *, writes_result: bool = True) -> None:
+        """End a run now, whatever its script says; nothing happens when it has ended or is gone."""
+        with self._lock:
+            run = self._runs.get(submission_id)
+            if run is not None and not run.phase.ended:
+                self._end(run, failure, writes_result=writes_result)
+
+    def lose(self) -> None:
+        """Forget every run, as a restarted head does."""
+        with self._lock:
+            self._runs.clear()
+
+    @property
+    def known(self) -> list[str]:
+        """The submissions that were not deleted yet."""
+        with self._lock:
+            return list(self._runs)
 
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine."""
@@ -75,32 +100,31 @@ class MemoryEngine(Engine):
             if run is None:
                 return EngineStatus(Phase.MISSING, "the engine does not know the job")
             script = run.script
-            if not run.phase.ended and script.seconds is not None and time.monotonic() - run.started >= script.seconds:
-                run.phase = Phase.FAILED if script.failure else Phase.SUCCEEDED
-                if script.writes_result:
-                    self._result(run.submission, script.failure)
+            if not run.phase.ended:
+                if script.seconds is not None and time.monotonic() - run.started >= script.seconds:
+                    self._end(run, script.failure, writes_result=script.writes_result)
+                elif script.beats:
+                    self._put(run.submission, "heartbeat", {"time": time.time()})
             return EngineStatus(run.phase, script.failure if run.phase is Phase.FAILED else None)
 
     def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
         """See Engine."""
-        return ["the last line"]
+        with self._lock:
+            return ["the last line"] if handle["submission_id"] in self._runs else []
 
     def capacity(self) -> Capacity:
         """See Engine."""
         return self._capacity
 
-    def _prefix(self, submission: Submission) -> str:
-        return f"jobs/{submission.job_id}/attempts/{submission.attempt}"
+    def _end(self, run: _Run, failure: str | None, *, writes_result: bool) -> None:
+        run.phase = Phase.FAILED if failure else Phase.SUCCEEDED
+        if writes_result:
+            result = {"outcome": "failed" if failure else "succeeded", "reason": failure, "failed_rank": 0 if failure else None}
+            self._put(run.submission, "result", {**result, "tail": [failure] if failure else []})
 
     def _stage(self, submission: Submission, seq: int, name: str) -> None:
-        event = {"seq": seq, "time": time.time(), "kind": "stage", "name": name, "detail": {}}
-        self._objects.put_bytes(f"{self._prefix(submission)}/events/{seq:06d}.json", json.dumps(event).encode())
+        self._put(submission, f"events/{seq:06d}", {"seq": seq, "time": time.time(), "kind": "stage", "name": name, "detail": {}})
 
-    def _result(self, submission: Submission, failure: str | None) -> None:
-        result = {
-            "outcome": "failed" if failure else "succeeded",
-            "reason": failure,
-            "failed_rank": 0 if failure else None,
-            "tail": [failure] if failure else [],
-        }
-        self._objects.put_bytes(f"{self._prefix(submission)}/result.json", json.dumps(result).encode())
+    def _put(self, submission: Submission, name: str, content: dict[str, Any]) -> None:
+        key = f"jobs/{submission.job_id}/attempts/{submission.attempt}/{name}.json"
+        self._objects.put_bytes(key, json.dumps(content).encode())

@@ -3,8 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+#: How the names of unfinished files begin; no key has such a part.
+PARTIAL = ".partial-"
 
 
 class ObjectStoreError(Exception):
@@ -24,7 +27,10 @@ class ObjectInfo:
 
 
 class ObjectStore(ABC):
-    """Whole objects by key. A put is atomic: readers see the old bytes, the new bytes, or nothing, never a part."""
+    """Whole objects by key. A put is atomic: readers see the old bytes, the new bytes, or nothing, never a part.
+
+    Every method raises ValueError for a key that is not a plain relative path, and ObjectStoreError when the store does not do its part.
+    """
 
     #: The URL below which every key lives.
     url: str
@@ -39,7 +45,7 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def get_bytes(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
-        """The object, or ``length`` bytes from ``start``. Raises ObjectMissing."""
+        """The object, or at most ``length`` bytes from ``start`` (from 0; past the end there are none). Raises ObjectMissing."""
 
     @abstractmethod
     def get_file(self, key: str, path: Path) -> None:
@@ -59,7 +65,8 @@ class ObjectStore(ABC):
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
-        return any(info.key == key for info in self.list(key))
+        first = next(iter(self.list(check_key(key))), None)  # the key itself sorts before all that start with it
+        return first is not None and first.key == key
 
     def uri(self, key: str) -> str:
         """The object's full URL, as the trainer gets it."""
@@ -67,11 +74,21 @@ class ObjectStore(ABC):
 
 
 def check_key(key: str) -> str:
-    """The key, when it is a plain relative path. Raises ValueError."""
-    parts = PurePosixPath(key).parts
-    if not key or key.startswith("/") or "\\" in key or "\0" in key or any(part in ("..", ".") for part in parts):
+    """The key, when it is a plain relative path that every store keeps as it is. Raises ValueError."""
+    check_prefix(key)
+    if not key or key.endswith("/"):
         raise ValueError(f"not an object key: {key!r}")
     return key
+
+
+def check_prefix(prefix: str) -> str:
+    """The prefix, when keys can start so; it may end inside a name or with a slash. Raises ValueError."""
+    *folders, last = prefix.split("/")
+    wrong = any(part in ("", ".", "..") or part.startswith(PARTIAL) for part in folders) or last in (".", "..") or last.startswith(PARTIAL)
+    if wrong or "\\" in prefix or "\0" in prefix:
+        raise ValueError(f"not an object key: {prefix!r}")
+    prefix.encode()  # half a character has no name on disk or on S3
+    return prefix
 
 
 def open_store(url: str) -> ObjectStore:

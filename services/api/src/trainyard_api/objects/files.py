@@ -3,18 +3,12 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from trainyard_api.objects.base import (
-    ObjectInfo,
-    ObjectMissing,
-    ObjectStore,
-    ObjectStoreError,
-    check_key,
-)
+from trainyard_api.objects.base import PARTIAL, ObjectInfo, ObjectMissing, ObjectStore, ObjectStoreError, check_key, check_prefix
 
-_PARTIAL = ".partial-"
+_DELETE_TRIES = 10
 
 
 class FileStore(ObjectStore):
@@ -30,30 +24,20 @@ class FileStore(ObjectStore):
 
     def put_bytes(self, key: str, content: bytes) -> None:
         """See ObjectStore."""
-        path = self._path(key)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=path.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                Path(name).replace(path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise ObjectStoreError(f"cannot write {path}: {error.strerror}") from error
+        self._put(key, lambda partial: partial.write_bytes(content))
 
     def put_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
+        self._put(key, lambda partial: shutil.copyfile(path, partial))
+
+    def _put(self, key: str, write: Callable[[Path], object]) -> None:
         target = self._path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=_PARTIAL, dir=target.parent)
+            handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=target.parent)
             os.close(handle)
             try:
-                shutil.copyfile(path, name)
-                Path(name).replace(target)
+                write(target)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
@@ -83,22 +67,24 @@ class FileStore(ObjectStore):
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """See ObjectStore."""
-        folder, _, start = prefix.rpartition("/")
-        base = self.root / check_key(folder) if folder else self.root
-        yield from self._walk(base, f"{folder}/" if folder else "", start, after)
+        folder, _, start = check_prefix(prefix).rpartition("/")
+        try:
+            yield from self._walk(self.root / folder, f"{folder}/" if folder else "", start, after)
+        except OSError as error:
+            raise ObjectStoreError(f"cannot list {prefix}: {error.strerror}") from error
 
     def _walk(self, folder: Path, key: str, start: str, after: str) -> Iterator[ObjectInfo]:
         try:
-            entries = list(os.scandir(folder))
+            entries = [*os.scandir(folder)]
         except (FileNotFoundError, NotADirectoryError):
             return
         # S3's order: a folder sorts with its slash.
         for entry in sorted(entries, key=lambda item: item.name + "/" if item.is_dir() else item.name):
-            if not entry.name.startswith(start) or entry.name.startswith(_PARTIAL):
+            if not entry.name.startswith(start) or entry.name.startswith(PARTIAL):
                 continue
             name = key + entry.name
             if entry.is_dir():
-                if not after or f"{name}/" > after or after.startswith(f"{name}/"):
+                if f"{name}/" > after or after.startswith(f"{name}/"):
                     yield from self._walk(Path(entry.path), f"{name}/", "", after)
             elif name > after:
                 try:
@@ -110,13 +96,27 @@ class FileStore(ObjectStore):
         """See ObjectStore."""
         if not prefix.endswith("/"):
             raise ValueError("delete_prefix needs a folder")
-        shutil.rmtree(self._path(prefix), ignore_errors=True)
+        folder = self.root / check_prefix(prefix)
+        if not folder.is_dir():
+            return
+        for left in reversed(range(_DELETE_TRIES)):
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:  # somebody else deletes too
+                if not folder.exists():
+                    return
+            except OSError as error:
+                if not left:
+                    raise ObjectStoreError(f"cannot delete {prefix}: {error.strerror}") from error
+            else:
+                return
 
     def ping(self) -> None:
-        """See ObjectStore."""
+        """See ObjectStore; writes a byte, because permissions alone do not tell of a read-only or full disk."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(prefix=PARTIAL, dir=self.root) as probe:
+                probe.write(b"\0")
+                probe.flush()
         except OSError as error:
-            raise ObjectStoreError(f"object store {self.root}: {error.strerror}") from error
-        if not os.access(self.root, os.W_OK):
-            raise ObjectStoreError(f"object store {self.root} is not writable")
+            raise ObjectStoreError(f"object store {self.root} cannot be written: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """Objects in an S3 bucket; endpoint and credentials come from the AWS_* variables that boto3 reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,17 +10,13 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from trainyard_api.objects.base import (
-    ObjectInfo,
-    ObjectMissing,
-    ObjectStore,
-    ObjectStoreError,
-    check_key,
-)
+from trainyard_api.objects.base import ObjectInfo, ObjectMissing, ObjectStore, ObjectStoreError, check_key, check_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
+_DELETE_BATCH = 1000
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -32,12 +28,7 @@ class S3Store(ObjectStore):
         self.bucket = bucket
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.url = f"s3://{bucket}/{self.prefix}".rstrip("/")
-        config = Config(
-            retries={"mode": "standard", "max_attempts": 4},
-            connect_timeout=5,
-            read_timeout=60,
-            max_pool_connections=32,
-        )
+        config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60, max_pool_connections=32)
         self._client: S3Client = client or boto3.client("s3", config=config)
 
     def _key(self, key: str) -> str:
@@ -65,10 +56,7 @@ class S3Store(ObjectStore):
             try:
                 return self._client.get_object(Bucket=self.bucket, Key=name, Range=f"bytes={start}-{end}")["Body"].read()
             except ClientError as error:
-                if error.response.get("Error", {}).get("Code") in (
-                    "InvalidRange",
-                    "416",
-                ):
+                if error.response.get("Error", {}).get("Code") in ("InvalidRange", "416"):
                     return b""
                 raise
 
@@ -79,10 +67,11 @@ class S3Store(ObjectStore):
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """See ObjectStore."""
+        name = self.prefix + check_prefix(prefix)
         with _translated(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket,
-                Prefix=self.prefix + prefix,
+                Prefix=name,
                 StartAfter=self.prefix + after if after else "",
             )
             for page in pages:
@@ -93,31 +82,21 @@ class S3Store(ObjectStore):
         """See ObjectStore; a thousand keys per request."""
         if not prefix.endswith("/"):
             raise ValueError("delete_prefix needs a folder")
-        batch: list[str] = []
-        for info in self.list(check_key(prefix)):
-            batch.append(info.key)
-            if len(batch) == 1000:
-                self._delete(batch)
-                batch = []
-        if batch:
-            self._delete(batch)
-
-    def _delete(self, keys: "list[str]") -> None:
-        with _translated(keys[0]):
-            answer = self._client.delete_objects(
-                Bucket=self.bucket,
-                Delete={
-                    "Objects": [{"Key": self._key(key)} for key in keys],
-                    "Quiet": True,
-                },
-            )
-        if answer.get("Errors"):
-            raise ObjectStoreError(f"could not delete {len(answer['Errors'])} objects below {keys[0]}")
+        keys = [info.key for info in self.list(prefix)]
+        for start in range(0, len(keys), _DELETE_BATCH):
+            objects: Sequence[ObjectIdentifierTypeDef] = [{"Key": self._key(key)} for key in keys[start : start + _DELETE_BATCH]]
+            with _translated(prefix):
+                answer = self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
+            if answer.get("Errors"):
+                raise ObjectStoreError(f"could not delete {len(answer['Errors'])} objects below {prefix}")
 
     def ping(self) -> None:
         """See ObjectStore."""
-        with _translated(self.bucket):
-            self._client.head_bucket(Bucket=self.bucket)
+        try:
+            with _translated(f"bucket {self.bucket}"):
+                self._client.head_bucket(Bucket=self.bucket)
+        except ObjectMissing as error:
+            raise ObjectStoreError(f"there is no bucket {self.bucket}") from error
 
 
 @contextmanager

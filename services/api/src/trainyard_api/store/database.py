@@ -91,12 +91,7 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     """Turn off the driver's own transactions (``_sqlite_begin`` opens them) and set the pragmas."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "busy_timeout=30000",
-    ):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

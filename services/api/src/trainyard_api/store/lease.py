@@ -32,11 +32,7 @@ def acquire(database: Database, owner: str, *, seconds: float) -> Lease | None:
                 session.add(row)
             elif row.expires_at > now and row.owner != owner:
                 return None
-            row.owner, row.token, row.expires_at = (
-                owner,
-                row.token + 1,
-                now + timedelta(seconds=seconds),
-            )
+            row.owner, row.token, row.expires_at = owner, row.token + 1, now + timedelta(seconds=seconds)
             session.flush()
             return Lease(owner, row.token)
     except IntegrityError:  # two first starts at once: the other one made the row

@@ -3,21 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from trainyard_api.store.states import JobState
+
+#: Longest key and value of a tag; both fit into one index entry on every database.
+TAG_KEY_LENGTH = 100
+TAG_VALUE_LENGTH = 250
 
 
 def utcnow() -> datetime:
@@ -67,9 +61,9 @@ class Job(Base):
     __tablename__ = "jobs"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    name: Mapped[str] = mapped_column(String(250), index=True)
-    template: Mapped[str] = mapped_column(String(100), index=True)
-    state_name: Mapped[str] = mapped_column("state", String(16), index=True)
+    name: Mapped[str] = mapped_column(String(250))
+    template: Mapped[str] = mapped_column(String(100))
+    state_name: Mapped[str] = mapped_column("state", String(16))
     reason: Mapped[str | None] = mapped_column(Text)
     parameters: Mapped[dict[str, Any]]
     tags: Mapped[dict[str, Any]]
@@ -91,14 +85,27 @@ class Job(Base):
     cancel_requested_at: Mapped[datetime | None]
     #: A RETRYING job is left alone until then (backoff).
     not_before: Mapped[datetime | None]
-    #: Set by the controller when a terminal job needs nothing more (MLflow run closed, engine job deleted).
+    #: Set by the controller when a terminal job's MLflow run is closed.
     settled_at: Mapped[datetime | None]
     mlflow_run_id: Mapped[str | None] = mapped_column(String(64))
     mlflow_experiment_id: Mapped[str | None] = mapped_column(String(64))
     model_name: Mapped[str | None] = mapped_column(String(250))
     model_version: Mapped[str | None] = mapped_column(String(32))
 
-    __table_args__ = (Index("ix_jobs_created_at_id", "created_at", "id"),)
+    #: Each way to list jobs reads its rows in order from one index; the controller's own list is the partial one.
+    __table_args__ = (
+        Index("ix_jobs_created_at_id", "created_at", "id"),
+        Index("ix_jobs_name_id", "name", "id"),
+        Index("ix_jobs_state_created_at_id", "state", "created_at", "id"),
+        Index("ix_jobs_template_created_at_id", "template", "created_at", "id"),
+        Index(
+            "ix_jobs_unsettled",
+            "created_at",
+            "id",
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
 
     @property
     def state(self) -> JobState:
@@ -106,14 +113,28 @@ class Job(Base):
         return JobState(self.state_name)
 
 
+class JobTag(Base):
+    """One tag of one job, for filtering; ``Job.tags`` holds the same for showing. A tag never changes."""
+
+    __tablename__ = "job_tags"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(TAG_KEY_LENGTH), primary_key=True)
+    value: Mapped[str] = mapped_column(String(TAG_VALUE_LENGTH))
+
+    __table_args__ = (Index("ix_job_tags_key_value_job_id", "key", "value", "job_id"),)
+
+
 class Attempt(Base):
-    """One try at running a job."""
+    """One try at running a job. Until ``cleaned_at`` is set, something of it may run and holds resources."""
 
     __tablename__ = "attempts"
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(String(80), unique=True)
+    #: How many workers were admitted: between the job's fewest and its workers.
+    workers: Mapped[int]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     #: "succeeded", "failed" or "cancelled"; None while it runs.
@@ -121,11 +142,23 @@ class Attempt(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     failed_rank: Mapped[int | None]
     tail: Mapped[list[str] | None] = mapped_column(JSON)
-    #: Whatever the engine needs to find its job again.
+    #: What the engine needs to find its job again; None until the engine has confirmed the submission.
     handle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    #: Highest event number read from the object store.
-    last_seq: Mapped[int] = mapped_column(default=0)
-    heartbeat_at: Mapped[datetime | None]
+    #: Since when the controller wants it ended, and why (None: its result is there, only the driver lingers).
+    stop_requested_at: Mapped[datetime | None]
+    stop_reason: Mapped[str | None] = mapped_column(Text)
+    #: Set when the engine's job has ended and is deleted.
+    cleaned_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "ix_attempts_uncleaned",
+            "job_id",
+            "number",
+            sqlite_where=text("cleaned_at IS NULL"),
+            postgresql_where=text("cleaned_at IS NULL"),
+        ),
+    )
 
 
 class Event(Base):
@@ -134,7 +167,7 @@ class Event(Base):
     __tablename__ = "events"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     attempt: Mapped[int]
     seq: Mapped[int | None]
     time: Mapped[datetime]
@@ -142,7 +175,7 @@ class Event(Base):
     name: Mapped[str] = mapped_column(String(250))
     detail: Mapped[dict[str, Any]]
 
-    __table_args__ = (UniqueConstraint("job_id", "attempt", "seq"),)
+    __table_args__ = (UniqueConstraint("job_id", "attempt", "seq"), Index("ix_events_job_id_id", "job_id", "id"))
 
 
 class IdempotencyKey(Base):

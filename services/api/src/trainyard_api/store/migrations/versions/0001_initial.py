@@ -56,12 +56,21 @@ def upgrade() -> None:
         sa.Column("model_version", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
     )
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("ix_jobs_created_at_id", ["created_at", "id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_name"), ["name"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_state"), ["state"], unique=False)
-        batch_op.create_index(batch_op.f("ix_jobs_template"), ["template"], unique=False)
-
+    op.create_index("ix_jobs_created_at_id", "jobs", ["created_at", "id"])
+    op.create_index("ix_jobs_name_id", "jobs", ["name", "id"])
+    op.create_index("ix_jobs_state_created_at_id", "jobs", ["state", "created_at", "id"])
+    op.create_index("ix_jobs_template_created_at_id", "jobs", ["template", "created_at", "id"])
+    unsettled = sa.text("settled_at IS NULL")
+    op.create_index("ix_jobs_unsettled", "jobs", ["created_at", "id"], sqlite_where=unsettled, postgresql_where=unsettled)
+    op.create_table(
+        "job_tags",
+        sa.Column("job_id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=100), nullable=False),
+        sa.Column("value", sa.String(length=250), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_job_tags_job_id_jobs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "key", name=op.f("pk_job_tags")),
+    )
+    op.create_index("ix_job_tags_key_value_job_id", "job_tags", ["key", "value", "job_id"])
     op.create_table(
         "uploads",
         sa.Column("kind", sa.String(length=8), nullable=False),
@@ -78,6 +87,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(length=32), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("submission_id", sa.String(length=80), nullable=False),
+        sa.Column("workers", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("finished_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=True),
@@ -85,17 +95,15 @@ def upgrade() -> None:
         sa.Column("failed_rank", sa.Integer(), nullable=True),
         sa.Column("tail", sa.JSON(), nullable=True),
         sa.Column("handle", sa.JSON(), nullable=True),
-        sa.Column("last_seq", sa.Integer(), nullable=False),
-        sa.Column("heartbeat_at", UtcDateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["job_id"],
-            ["jobs.id"],
-            name=op.f("fk_attempts_job_id_jobs"),
-            ondelete="CASCADE",
-        ),
+        sa.Column("stop_requested_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("stop_reason", sa.Text(), nullable=True),
+        sa.Column("cleaned_at", UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_attempts_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "number", name=op.f("pk_attempts")),
         sa.UniqueConstraint("submission_id", name=op.f("uq_attempts_submission_id")),
     )
+    uncleaned = sa.text("cleaned_at IS NULL")
+    op.create_index("ix_attempts_uncleaned", "attempts", ["job_id", "number"], sqlite_where=uncleaned, postgresql_where=uncleaned)
     op.create_table(
         "events",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -106,54 +114,24 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=250), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"],
-            ["jobs.id"],
-            name=op.f("fk_events_job_id_jobs"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_events_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint("job_id", "attempt", "seq", name=op.f("uq_events_job_id_attempt_seq")),
     )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_events_job_id"), ["job_id"], unique=False)
-
+    op.create_index("ix_events_job_id_id", "events", ["job_id", "id"])
     op.create_table(
         "idempotency_keys",
         sa.Column("key", sa.String(length=255), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("job_id", sa.String(length=32), nullable=False),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"],
-            ["jobs.id"],
-            name=op.f("fk_idempotency_keys_job_id_jobs"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_idempotency_keys_job_id_jobs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_idempotency_keys")),
     )
-    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_idempotency_keys_job_id"), ["job_id"], unique=False)
+    op.create_index(op.f("ix_idempotency_keys_job_id"), "idempotency_keys", ["job_id"])
 
 
 def downgrade() -> None:
-    """Undo."""
-    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_idempotency_keys_job_id"))
-
-    op.drop_table("idempotency_keys")
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_events_job_id"))
-
-    op.drop_table("events")
-    op.drop_table("attempts")
-    op.drop_table("uploads")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_jobs_template"))
-        batch_op.drop_index(batch_op.f("ix_jobs_state"))
-        batch_op.drop_index(batch_op.f("ix_jobs_name"))
-        batch_op.drop_index("ix_jobs_created_at_id")
-
-    op.drop_table("jobs")
-    op.drop_table("controller_lease")
-    op.drop_table("capacity")
+    """Undo; a table's indexes go with it."""
+    for table in ("idempotency_keys", "events", "attempts", "uploads", "job_tags", "jobs", "controller_lease", "capacity"):
+        op.drop_table(table)

@@ -1,0 +1,21 @@
+"""How long the controller waits for what."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds."""
+
+    #: Between two looks at the engine's capacity.
+    capacity: float = 5.0
+    #: Between two looks at an attempt's heartbeat.
+    heartbeat: float = 5.0
+    #: A driver that wrote its result and still has not ended is stopped after this long.
+    linger: float = 20.0
+    #: Between two requests to stop the same engine job.
+    stop_again: float = 5.0
+    #: An attempt whose engine job was asked to stop and has not ended after this long is recorded as ended anyway.
+    stop: float = 20.0
+    #: A submission whose answer was lost may still appear in the engine for this long.
+    lost_answer: float = 30.0

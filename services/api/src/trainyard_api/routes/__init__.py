@@ -1,0 +1,14 @@
+"""The HTTP surface: one module per resource. Routes only translate between HTTP and ``services``."""
+
+from flask_openapi import OpenAPI
+
+from trainyard_api.routes import capacity, job_events, job_logs, job_metrics, jobs, models, system, templates, uploads
+
+PREFIX = "/api/v1"
+
+
+def register(app: OpenAPI) -> None:
+    """Add every resource to the app."""
+    for resource in (jobs, job_events, job_logs, job_metrics, templates, uploads, models, capacity):
+        app.register_api(resource.bp, url_prefix=PREFIX)
+    app.register_api(system.bp)

@@ -1,0 +1,32 @@
+"""Answers: pydantic models as JSON, and what the OpenAPI document says about every status."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+from pydantic import BaseModel
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+#: May come from every call: no token, an unknown query parameter, a bug, a part that does not answer.
+_ALWAYS = (401, 422, 500, 503)
+_BODY = (400, 413, 415)
+
+Documented = dict[Any, Any]
+
+
+def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The model as JSON; numbers that JSON cannot hold become null."""
+    return Response(model.model_dump_json(), status, headers, mimetype="application/json")
+
+
+def documented(success: dict[int, type[BaseModel] | dict[str, Any] | None], *problems: int, body: bool = False) -> Documented:
+    """Every status of a call: what it answers, and which problems; ``body`` adds those of calls that read one."""
+    statuses = sorted({*_ALWAYS, *problems, *(_BODY if body else ())} - set(success))
+    return {**success, **{status: {"description": HTTPStatus(status).phrase, "content": _PROBLEM} for status in statuses}}
+
+
+def event_stream(*events: str) -> dict[str, Any]:
+    """What the document says about a stream with these events."""
+    names = ", ".join(f"`{event}`" for event in events)
+    description = f"Server-sent events: {names}, then `end` with the Job; a comment every 15 s while nothing happens."
+    return {"description": description, "content": {"text/event-stream": {"schema": {"type": "string"}}}}

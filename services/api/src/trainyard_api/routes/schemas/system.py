@@ -1,0 +1,29 @@
+"""Health and readiness."""
+
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from trainyard_api.routes.schemas.base import ApiModel
+
+
+class Health(ApiModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class PartView(ApiModel):
+    """One part that the API depends on."""
+
+    model_config = ConfigDict(title="Part", from_attributes=True)
+
+    ok: bool
+    detail: str | None
+
+
+class Readiness(ApiModel):
+    """Whether every part can be used, and which cannot."""
+
+    ok: bool
+    parts: dict[str, PartView]

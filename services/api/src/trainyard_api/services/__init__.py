@@ -1,0 +1,1 @@
+"""Use cases of the API: what each call does, apart from HTTP."""

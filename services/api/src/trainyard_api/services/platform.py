@@ -1,0 +1,42 @@
+"""The parts that every use case works with, opened once per process."""
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from trainyard_api.objects import ObjectStore, open_store
+from trainyard_api.settings import Settings
+from trainyard_api.store import Database, Repository
+from trainyard_api.tracking import Tracking
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Store, object store and MLflow behind one API process. All of them are thread-safe."""
+
+    settings: Settings
+    database: Database
+    repository: Repository
+    objects: ObjectStore
+    tracking: Tracking
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Platform":
+        """Open everything; nothing but SQLite's folder is touched before the first use. Raises ValueError for a URL that cannot be used."""
+        database = Database(settings.database)
+        return cls(settings, database, Repository(database), open_store(settings.object_store), Tracking(settings.mlflow_url))
+
+    def migrate(self) -> None:
+        """Bring the tables up to date. A database that does not answer is no reason not to start: calls then answer 503."""
+        try:
+            self.database.migrate()
+        except SQLAlchemyError as error:
+            log.warning("the database cannot be migrated now (%s); the controller will do it", type(error).__name__)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.tracking.close()
+        self.database.close()

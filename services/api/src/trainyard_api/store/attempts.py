@@ -1,0 +1,111 @@
+"""Attempts of jobs, and the timeline that they and the platform write."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from trainyard_api.store.lease import Lease, check_lease
+from trainyard_api.store.models import Attempt, Event, Job, utcnow
+from trainyard_api.store.states import JobState
+from trainyard_api.store.transactions import Records, append_event, find_job, move_job
+
+
+@dataclass(frozen=True)
+class TrainerEvent:
+    """One event object that the trainer wrote."""
+
+    seq: int
+    time: datetime
+    kind: str
+    name: str
+    detail: dict[str, Any]
+
+
+class Attempts(Records):
+    """The attempts and events tables."""
+
+    def start_attempt(self, job_id: str, source: JobState, workers: int, *, lease: Lease | None = None) -> tuple[Job, Attempt]:
+        """STARTING: make the next attempt's row before anything is asked of the engine, so that nothing runs unknown.
+
+        Raises StateConflict when the job is no longer in ``source``, NotFound, LeaseLost.
+        """
+        now = utcnow()
+        with self.database.write() as session:
+            check_lease(session, lease)
+            job = move_job(session, job_id, source, JobState.STARTING, not_before=None)
+            job.attempt += 1
+            attempt = Attempt(
+                job_id=job_id, number=job.attempt, submission_id=f"ty-{job_id}-{job.attempt}", workers=workers, created_at=now
+            )
+            session.add(attempt)
+            append_event(session, job, "stage", "admitted", {"workers": workers}, now)
+            session.flush()
+            return job, attempt
+
+    def update_attempt(self, job_id: str, number: int, *, lease: Lease | None = None, **columns: Any) -> None:
+        """Set columns of one attempt; nothing happens when it is gone."""
+        with self.database.write() as session:
+            check_lease(session, lease)
+            session.execute(update(Attempt).where(Attempt.job_id == job_id, Attempt.number == number).values(**columns))
+
+    def finish_attempt(
+        self,
+        job: Job,
+        target: JobState,
+        *,
+        outcome: str,
+        reason: str | None,
+        failed_rank: int | None = None,
+        tail: list[str] | None = None,
+        lease: Lease | None = None,
+        **job_columns: Any,
+    ) -> Job:
+        """End the job's latest attempt and move the job on, both or neither. Raises StateConflict, NotFound, LeaseLost."""
+        now = utcnow()
+        with self.database.write() as session:
+            check_lease(session, lease)
+            session.execute(
+                update(Attempt)
+                .where(Attempt.job_id == job.id, Attempt.number == job.attempt)
+                .values(outcome=outcome, reason=reason, failed_rank=failed_rank, tail=tail or [], finished_at=now)
+            )
+            if job.started_at is None:
+                job_columns["started_at"] = now
+            return move_job(session, job.id, job.state, target, None if outcome == "succeeded" else reason, **job_columns)
+
+    def list_attempts(self, job_id: str) -> list[Attempt]:
+        """Every attempt of the job, first to last; raises NotFound when there is no such job."""
+        with self.database.read() as session:
+            find_job(session, job_id)
+            return list(session.scalars(select(Attempt).where(Attempt.job_id == job_id).order_by(Attempt.number)))
+
+    def get_attempt(self, job_id: str, number: int) -> Attempt | None:
+        """One attempt, or None."""
+        with self.database.read() as session:
+            return session.get(Attempt, (job_id, number))
+
+    def uncleaned_attempts(self) -> list[tuple[Job, Attempt]]:
+        """Every attempt of which something may still run, with its job, oldest job first."""
+        statement = select(Job, Attempt).join(Attempt, Attempt.job_id == Job.id).where(Attempt.cleaned_at.is_(None))
+        with self.database.read() as session:
+            return [(job, attempt) for job, attempt in session.execute(statement.order_by(Job.created_at, Job.id, Attempt.number))]
+
+    def list_events(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Timeline entries with an id above ``after``, in order; raises NotFound."""
+        with self.database.read() as session:
+            find_job(session, job_id)
+            return list(session.scalars(select(Event).where(Event.job_id == job_id, Event.id > after).order_by(Event.id).limit(limit)))
+
+    def add_trainer_events(self, job_id: str, attempt: int, events: list[TrainerEvent], *, lease: Lease | None = None) -> None:
+        """Take over what the trainer wrote; entries that are here already are left alone. Raises NotFound, LeaseLost."""
+        if not events:
+            return
+        rows = [{"job_id": job_id, "attempt": attempt, **vars(event)} for event in events]
+        insert = postgresql.insert if self.database.dialect == "postgresql" else sqlite.insert
+        with self.database.write() as session:
+            check_lease(session, lease)
+            find_job(session, job_id, lock=True)
+            session.execute(insert(Event).on_conflict_do_nothing(index_elements=["job_id", "attempt", "seq"]), rows)

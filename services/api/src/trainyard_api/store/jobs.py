@@ -1,0 +1,179 @@
+"""Jobs: accepting, listing, and what users and the controller do to them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+
+from trainyard_api.store.errors import InUse, KeyReused, StateConflict
+from trainyard_api.store.lease import Lease, check_lease
+from trainyard_api.store.models import Attempt, IdempotencyKey, Job, JobTag, utcnow
+from trainyard_api.store.paging import JobPage, JobQuery, page_of_jobs
+from trainyard_api.store.states import ACTIVE, TERMINAL, JobState
+from trainyard_api.store.transactions import Records, append_event, find_job, move_job
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What a submission asks for, already validated and rendered."""
+
+    id: str
+    name: str
+    template: str
+    parameters: dict[str, Any]
+    tags: dict[str, str]
+    spec: dict[str, Any]
+    resources: dict[str, Any]
+    code: str | None = None
+    data: str | None = None
+    retries: int = 0
+    deadline_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class WaitingJob:
+    """The little that the controller must know of a job to place it."""
+
+    id: str
+    state: JobState
+    resources: dict[str, Any]
+    reason: str | None
+
+
+class Jobs(Records):
+    """The jobs table with its tags and idempotency keys."""
+
+    def create_job(self, new: NewJob, *, key: str | None = None, fingerprint: str = "") -> tuple[Job, bool]:
+        """Store the job as QUEUED; with a key that was used before for the same body, the job it made.
+
+        Returns the job and whether it is new. Raises KeyReused when the key came with another body.
+        """
+        now = utcnow()
+        with self.database.write() as session:
+            if key is not None:
+                if self.database.dialect == "postgresql":
+                    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+                known = session.get(IdempotencyKey, key)
+                if known is not None:
+                    if known.fingerprint != fingerprint:
+                        raise KeyReused("this Idempotency-Key was used before with another body")
+                    return find_job(session, known.job_id), False
+            job = Job(**vars(new), state_name=JobState.QUEUED.value, attempt=0, attempts_before_retry=0, created_at=now)
+            session.add(job)
+            session.flush()
+            session.add_all(JobTag(job_id=new.id, key=tag, value=value) for tag, value in new.tags.items())
+            if key is not None:
+                session.add(IdempotencyKey(key=key, fingerprint=fingerprint, job_id=new.id, created_at=now))
+            append_event(session, job, "stage", "accepted", {}, now)
+            return job, True
+
+    def get_job(self, job_id: str) -> Job:
+        """The job; raises NotFound."""
+        with self.database.read() as session:
+            return find_job(session, job_id)
+
+    def list_jobs(self, query: JobQuery) -> JobPage:
+        """One page of jobs in a stable order (see ``paging``). Raises BadCursor."""
+        with self.database.read() as session:
+            return page_of_jobs(session, query)
+
+    def count_by_state(self) -> dict[JobState, int]:
+        """How many jobs are in each state, zeros included."""
+        with self.database.read() as session:
+            rows = session.execute(select(Job.state_name, func.count()).group_by(Job.state_name)).all()
+        found = {JobState(name): count for name, count in rows}
+        return {state: found.get(state, 0) for state in JobState}
+
+    def unsettled_jobs(self) -> list[Job]:
+        """Every job that is active or whose MLflow run is not closed yet, oldest first."""
+        with self.database.read() as session:
+            return list(session.scalars(select(Job).where(Job.settled_at.is_(None)).order_by(Job.created_at, Job.id)))
+
+    def waiting_jobs(self) -> list[WaitingJob]:
+        """Every job that may start now, oldest first: queued, or between attempts with its backoff over."""
+        waiting = Job.state_name.in_([JobState.QUEUED.value, JobState.RETRYING.value])
+        due = Job.not_before.is_(None) | (Job.not_before <= utcnow())
+        with self.database.read() as session:
+            # An active job is never settled; saying so lets both databases use the small index of unsettled jobs.
+            statement = select(Job.id, Job.state_name, Job.resources, Job.reason).where(Job.settled_at.is_(None), waiting, due)
+            rows = session.execute(statement.order_by(Job.created_at, Job.id)).all()
+        return [WaitingJob(job_id, JobState(state), resources, reason) for job_id, state, resources, reason in rows]
+
+    def transition(
+        self, job_id: str, source: JobState, target: JobState, *, reason: str | None = None, lease: Lease | None = None, **columns: Any
+    ) -> Job:
+        """Move the job from ``source`` to ``target`` if it still is in ``source``; append the step to the timeline.
+
+        Raises StateConflict when the step is not allowed or somebody was first, NotFound, and LeaseLost when the caller no longer leads.
+        """
+        with self.database.write() as session:
+            check_lease(session, lease)
+            return move_job(session, job_id, source, target, reason, **columns)
+
+    def update_job(self, job_id: str, *, lease: Lease | None = None, **columns: Any) -> None:
+        """Set columns that are not part of the state machine; nothing happens when the job is gone."""
+        with self.database.write() as session:
+            check_lease(session, lease)
+            session.execute(update(Job).where(Job.id == job_id).values(**columns))
+
+    def explain_waiting(self, job_id: str, reason: str | None, *, lease: Lease | None = None) -> None:
+        """Say why a queued or retrying job does not start; nothing happens when it has moved on."""
+        waiting = Job.state_name.in_([JobState.QUEUED.value, JobState.RETRYING.value])
+        with self.database.write() as session:
+            check_lease(session, lease)
+            session.execute(update(Job).where(Job.id == job_id, waiting).values(reason=reason))
+
+    def settle_job(self, job_id: str, finished_at: datetime | None, *, lease: Lease | None = None) -> None:
+        """Note that the MLflow run of a job that finished at this time is closed; not when the job was retried meanwhile."""
+        ended = Job.state_name.in_([state.value for state in TERMINAL])
+        with self.database.write() as session:
+            check_lease(session, lease)
+            session.execute(update(Job).where(Job.id == job_id, ended, Job.finished_at == finished_at).values(settled_at=utcnow()))
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Cancel at once what has not started; ask the controller to stop what has. Raises StateConflict on a finished job."""
+        with self.database.write() as session:
+            job = find_job(session, job_id, lock=True)
+            if job.state in TERMINAL:
+                raise StateConflict(job_id, job.state, JobState.CANCELLED, f"job {job_id} is already {job.state}")
+            if job.state in (JobState.QUEUED, JobState.RETRYING):
+                return move_job(session, job_id, job.state, JobState.CANCELLED, "cancelled before it started")
+            if job.cancel_requested_at is None:
+                job.cancel_requested_at = utcnow()
+                append_event(session, job, "state", "cancel requested", {}, job.cancel_requested_at)
+            session.flush()
+            return job
+
+    def request_retry(self, job_id: str) -> Job:
+        """A failed or cancelled job goes back in the queue with a fresh retry budget. Raises StateConflict otherwise."""
+        with self.database.write() as session:
+            job = find_job(session, job_id, lock=True)
+            if job.state not in (JobState.FAILED, JobState.CANCELLED):
+                detail = f"job {job_id} is {job.state}; only FAILED and CANCELLED jobs can be retried"
+                raise StateConflict(job_id, job.state, JobState.RETRYING, detail)
+            return move_job(
+                session,
+                job_id,
+                job.state,
+                JobState.RETRYING,
+                "retried by a user",
+                finished_at=None,
+                cancel_requested_at=None,
+                not_before=None,
+                settled_at=None,
+                attempts_before_retry=job.attempt,
+            )
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove a finished job with its attempts and events. Raises InUse while something of it is still to be ended."""
+        with self.database.write() as session:
+            job = find_job(session, job_id, lock=True)
+            if job.state in ACTIVE:
+                raise InUse(f"job {job_id} is {job.state}; cancel it first")
+            running = select(Attempt.number).where(Attempt.job_id == job_id, Attempt.cleaned_at.is_(None)).limit(1)
+            if session.scalar(running) is not None:
+                raise InUse(f"job {job_id} has ended, but its processes have not yet; try again in a few seconds")
+            if job.settled_at is None:
+                raise InUse(f"job {job_id} has ended, but its MLflow run is not closed yet; try again in a few seconds")
+            session.execute(delete(Job).where(Job.id == job_id))

@@ -1,0 +1,119 @@
+"""The programs that make up the platform: how each is started, and how it shows that it is ready."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainyard.embedded.config import HOST, PlatformConfig, free_ports
+from trainyard.embedded.errors import PlatformError
+from trainyard.embedded.processes import MARKER
+
+_PACKAGES = ("trainyard_api", "trainyard_train", "ray", "mlflow", "gunicorn", "torch")
+#: Training code gets its data from the object store; Ray's own shared memory carries small things only.
+_OBJECT_STORE_BYTES = 256 * 2**20
+_API_THREADS = 48
+
+
+@dataclass(frozen=True)
+class Component:
+    """One program. ``title`` is how progress messages call it."""
+
+    name: str
+    title: str
+    argv: list[str]
+    environment: Mapping[str, str]
+    #: Seconds between SIGTERM and SIGKILL.
+    patience_seconds: float = 10.0
+
+
+def check_packages() -> None:
+    """Raise PlatformError unless everything that the platform starts is installed."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise PlatformError(
+            f"the embedded platform needs packages that {sys.executable} does not have: {', '.join(missing)}; "
+            "run ./scripts/run in a checkout, or use `--url` to talk to a platform elsewhere"
+        )
+
+
+def components(config: PlatformConfig) -> list[Component]:
+    """Every program, in the order in which they start."""
+    base = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TRAINYARD_"))}
+    base |= {MARKER: config.marker, "PYTHONUNBUFFERED": "1"}
+    return [_ray(config, base), _mlflow(config, base), _api(config, base), _controller(config, base)]
+
+
+def _module(*argv: str) -> list[str]:
+    return [sys.executable, "-m", *argv]
+
+
+def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
+    agent, client, metrics, runtime_env = free_ports(4)
+    argv = _module("ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats", "--log-color", "false")
+    options: dict[str, object] = {
+        "node-ip-address": HOST,
+        "port": config.ray_port,
+        "dashboard-host": HOST,
+        "dashboard-port": config.ray_dashboard_port,
+        "dashboard-agent-listen-port": agent,
+        "ray-client-server-port": client,
+        "metrics-export-port": metrics,
+        "runtime-env-agent-port": runtime_env,
+        "object-store-memory": _OBJECT_STORE_BYTES,
+        "include-log-monitor": False,
+        "temp-dir": config.ray_temp_dir,
+        "num-cpus": config.cpus,
+        "num-gpus": config.gpus,
+    }
+    argv += [f"--{name}={value}" for name, value in options.items() if value is not None]
+    environment = {
+        **base,
+        # Ray listens on more than loopback whatever it is told: who has no token is refused on every port.
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    }
+    return Component("ray", "Ray head", argv, environment, patience_seconds=3.0)
+
+
+def _mlflow(config: PlatformConfig, base: Mapping[str, str]) -> Component:
+    argv = _module("mlflow", "server", "--host", HOST, "--port", str(config.mlflow_port), "--workers", "1")
+    argv += ["--backend-store-uri", f"sqlite:///{config.state_dir}/mlflow.db"]
+    argv += ["--artifacts-destination", str(config.state_dir / "mlflow-artifacts")]
+    environment = {**base, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return Component("mlflow", "MLflow", argv, environment)
+
+
+def _platform_environment(config: PlatformConfig, base: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **base,
+        "TRAINYARD_STATE_DIR": str(config.state_dir),
+        "TRAINYARD_MLFLOW_URL": config.mlflow_url,
+        "TRAINYARD_RAY_ADDRESS": config.ray_dashboard_url,
+        "TRAINYARD_RAY_AUTH_TOKEN_FILE": str(config.ray_token_file),
+        "TRAINYARD_API_TOKEN_FILE": str(config.api_token_file),
+    }
+
+
+def _api(config: PlatformConfig, base: Mapping[str, str]) -> Component:
+    argv = _module(
+        "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", str(_API_THREADS), "--bind", f"{HOST}:{config.port}"
+    )
+    argv += ["--graceful-timeout", "3", "--no-control-socket", "--worker-tmp-dir", str(_shared_memory()), "trainyard_api.wsgi:app"]
+    return Component("api", "API", argv, _platform_environment(config, base))
+
+
+def _controller(config: PlatformConfig, base: Mapping[str, str]) -> Component:
+    return Component("controller", "controller", _module("trainyard_api.controller"), _platform_environment(config, base))
+
+
+def _shared_memory() -> Path:
+    """Where gunicorn beats its heart: a disk that blocks would get the worker killed."""
+    shm = Path("/dev/shm")  # noqa: S108 - gunicorn makes an unnamed file in it
+    return shm if os.access(shm, os.W_OK) else Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108

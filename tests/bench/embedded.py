@@ -1,0 +1,62 @@
+"""`up` to ready, and idle memory, against a Ray head and an MLflow server started by hand."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.by_hand import memory_mb, ray_and_mlflow
+from tests.bench.pairs import Figure, alternate
+from trainyard.embedded import lifecycle
+from trainyard.embedded.config import PlatformConfig, free_ports
+
+SETTLE_SECONDS = 15
+
+
+def fresh_config(folder: Path) -> PlatformConfig:
+    """A platform in ``folder`` on free ports."""
+    port, mlflow, dashboard, ray = free_ports(4)
+    return PlatformConfig(folder, port=port, mlflow_port=mlflow, ray_dashboard_port=dashboard, ray_port=ray)
+
+
+def start_up(pairs: int) -> Figure:
+    """Seconds from `up` to every part ready, on an empty state folder."""
+
+    def ours() -> float:
+        folder = Path(tempfile.mkdtemp(prefix="bench-"))
+        begun = time.monotonic()
+        with lifecycle.platform(fresh_config(folder)):
+            seconds = time.monotonic() - begun
+        shutil.rmtree(folder, ignore_errors=True)
+        return seconds
+
+    def theirs() -> float:
+        with ray_and_mlflow() as (seconds, _):
+            return seconds
+
+    first, second = alternate("up to ready", pairs, ours, theirs)
+    return Figure("`trainyard up` to ready", "s", "`ray start --head` and `mlflow server` by hand", first, second, goal=1.1)
+
+
+def idle_memory(pairs: int) -> Figure:
+    """MiB of all processes after they settled, nothing submitted."""
+
+    def ours() -> float:
+        folder = Path(tempfile.mkdtemp(prefix="bench-"))
+        config = fresh_config(folder)
+        with lifecycle.platform(config):
+            time.sleep(SETTLE_SECONDS)
+            figure = memory_mb(config.marker)
+        shutil.rmtree(folder, ignore_errors=True)
+        return figure
+
+    def theirs() -> float:
+        with ray_and_mlflow() as (_, marker):
+            time.sleep(SETTLE_SECONDS)
+            return memory_mb(marker)
+
+    first, second = alternate("idle memory", pairs, ours, theirs)
+    note = "Trainyard adds the API, the controller and the supervisor to the same two servers."
+    return Figure("Idle memory (PSS)", "MiB", "Ray head and MLflow server alone", first, second, goal=1.15, note=note)

@@ -1,0 +1,101 @@
+"""Jobs on a warm platform: submit to first optimizer step, and samples per second, against plain Ray and plain torchrun."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.pairs import Figure, alternate
+from trainyard import Client
+from trainyard.embedded.config import PlatformConfig
+
+WORKLOADS = Path(__file__).parent / "workloads"
+WORKERS = min(2, os.cpu_count() or 1)
+_DIGITS = {"epochs": 1, "checkpoint_every": 0, "workers": WORKERS}
+
+
+def open_client(config: PlatformConfig) -> Client:
+    """A client of the platform that the benchmark started."""
+    return Client(url=config.url, token=config.api_token_file.read_text().strip())
+
+
+def first_step(pairs: int, config: PlatformConfig) -> Figure:
+    """Seconds from the submission to the first optimizer step of the digits trainer."""
+    with open_client(config) as client:
+
+        def ours() -> float:
+            begun = time.time()
+            job = client.submit("image-classification", parameters=_DIGITS)
+            client.wait_for_job(job.id, timeout=300)
+            [stamp] = [event.time for event in client.job_events(job.id) if event.name == "first_step"]
+            return stamp.timestamp() - begun
+
+        def theirs() -> float:
+            from trainyard_templates import get
+
+            template = get("image-classification")
+            parameters = template.render(template.validate({"epochs": 1, "checkpoint_every": 0})).config
+            with tempfile.TemporaryDirectory() as folder:
+                stamp = Path(folder) / "first-step"
+                argument = json.dumps({**parameters, "workers": WORKERS, "stamp": str(stamp)})
+                environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file)}
+                environment |= {"RAY_ADDRESS": config.ray_dashboard_url}
+                submit = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", "--", sys.executable]
+                begun = time.time()
+                subprocess.run(
+                    [*submit, str(WORKLOADS / "ray_train_digits.py"), argument],
+                    env=environment,
+                    check=True,
+                    capture_output=True,
+                    timeout=300,
+                )
+                return float(stamp.read_text()) - begun
+
+        first, second = alternate("submit to first step", pairs, ours, theirs)
+    return Figure(
+        "Submit to first optimizer step, warm", "s", "`ray job submit` of the same trainer, same Ray head", first, second, goal=1.15
+    )
+
+
+def throughput(pairs: int, config: PlatformConfig) -> Figure:
+    """Samples per second of a plain DDP program on two processes."""
+    script = WORKLOADS / "ddp_throughput.py"
+    with open_client(config) as client:
+        code = client.upload_code(script)
+
+        def ours() -> float:
+            parameters = {"entry": script.name, "workers": WORKERS}
+            job = client.submit("script", parameters=parameters, code=code.id)
+            client.wait_for_job(job.id, timeout=600)
+            return _rate(client.read_log(job.id, rank="0").content)
+
+        def theirs() -> float:
+            torchrun = [
+                sys.executable,
+                "-m",
+                "torch.distributed.run",
+                "--nproc-per-node",
+                str(WORKERS),
+                "--master-port",
+                "0",
+                "--standalone",
+            ]
+            return _rate(subprocess.run([*torchrun, str(script)], check=True, capture_output=True, text=True, timeout=600).stdout)
+
+        first, second = alternate("samples per second", pairs, ours, theirs)
+    return Figure(
+        "Training throughput", "samples/s", f"`torchrun --nproc-per-node {WORKERS}` of the same script", first, second, 0.975, "higher"
+    )
+
+
+def _rate(output: str) -> float:
+    found = re.search(r"samples_per_second ([0-9.]+)", output)
+    if found is None:
+        raise ValueError(f"no rate in the output: {output[-500:]}")
+    return float(found.group(1))

@@ -1,0 +1,50 @@
+"""Alternating measurements of two sides, and what is said about them."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Paired readings of Trainyard and a peer. ``better`` is "lower" or "higher"; ``goal`` bounds the median ratio."""
+
+    title: str
+    unit: str
+    peer: str
+    ours: list[float]
+    theirs: list[float]
+    goal: float
+    better: str = "lower"
+    note: str = ""
+
+    @property
+    def ratios(self) -> list[float]:
+        """Trainyard's reading divided by the peer's, pair by pair."""
+        return [a / b for a, b in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def met(self) -> bool:
+        """Whether the median ratio reaches the goal."""
+        median = statistics.median(self.ratios)
+        return median <= self.goal if self.better == "lower" else median >= self.goal
+
+
+def alternate(title: str, pairs: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[list[float], list[float]]:
+    """Measure both sides ``pairs`` times, changing who goes first."""
+    first: list[float] = []
+    second: list[float] = []
+    for number in range(pairs):
+        sides = [(first, ours), (second, theirs)]
+        for readings, measure in sides if number % 2 == 0 else reversed(sides):
+            readings.append(measure())
+        print(f"{title}: pair {number + 1}/{pairs}: {first[-1]:.2f} against {second[-1]:.2f}", file=sys.stderr, flush=True)
+    return first, second
+
+
+def spread(values: list[float], digits: int = 2) -> str:
+    """Median, and the range behind it."""
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"

@@ -1,0 +1,78 @@
+"""Engines for tests: one that can be cut off, and what the engines' contract is tried with."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Submission, SubmissionRefused
+from trainyard_api.engines.memory import MemoryEngine
+
+Course = Literal["succeeds", "fails", "runs until stopped"]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An engine, and submissions for it that take the course a test asks for."""
+
+    engine: Engine
+    submission: Callable[[Course], Submission]
+
+
+def submission(environment: dict[str, str]) -> Submission:
+    """The first attempt of a new job of one worker."""
+    job_id = uuid.uuid4().hex[:12]
+    resources = {"workers": 1, "cpus_per_worker": 1.0, "gpus_per_worker": 0.0}
+    return Submission(f"ty-{job_id}-1", job_id, 1, 1, resources, environment)
+
+
+class CutOffEngine(MemoryEngine):
+    """The engine in memory behind a line that tests can cut."""
+
+    reachable = True
+    #: The next submission arrives, but its answer gets lost.
+    loses_answer = False
+    #: The next submissions are refused for good, for this reason.
+    refusal: str | None = None
+    described = 0
+
+    def _call(self) -> None:
+        if not self.reachable:
+            raise EngineUnavailable("the engine does not answer")
+
+    def submit(self, submission: Submission) -> dict[str, Any]:
+        """See Engine."""
+        self._call()
+        if self.refusal is not None:
+            raise SubmissionRefused(self.refusal)
+        handle = super().submit(submission)
+        if self.loses_answer:
+            self.loses_answer = False
+            raise EngineUnavailable("the answer was lost")
+        return handle
+
+    def stop(self, handle: dict[str, Any]) -> None:
+        """See Engine."""
+        self._call()
+        super().stop(handle)
+
+    def delete(self, handle: dict[str, Any]) -> None:
+        """See Engine."""
+        self._call()
+        super().delete(handle)
+
+    def describe(self, handle: dict[str, Any]) -> EngineStatus:
+        """See Engine."""
+        self._call()
+        self.described += 1
+        return super().describe(handle)
+
+    def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
+        """See Engine."""
+        self._call()
+        return super().last_lines(handle, count)
+
+    def capacity(self) -> Capacity:
+        """See Engine."""
+        self._call()
+        return super().capacity()
