@@ -22,7 +22,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated_postgres_url(postgres_url: str) -> Iterator[str]:
-    """A migrated database that nobody is connected to, to be copied."""
+    """A migrated database of the PostgreSQL server (see ``tests.support.databases``)."""
     with fresh_database(postgres_url) as url:
         with opened(url):
             pass

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.postgres import fresh_database
 from trainyard_api.store.database import Database
+from trainyard_api.store.models import Base
 
 DIALECTS = ("sqlite", "postgresql")
 
@@ -24,13 +26,15 @@ def empty_url(dialect: str, folder: Path, request: pytest.FixtureRequest) -> Ite
 
 @contextmanager
 def migrated_database(dialect: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database with its tables and no rows."""
+    """A database with its tables and no rows; on PostgreSQL the same one for every test, emptied."""
     if dialect == "sqlite":
         with opened(f"sqlite:///{folder}/store/trainyard.db") as database:
             yield database
         return
-    template = request.getfixturevalue("migrated_postgres_url")
-    with fresh_database(request.getfixturevalue("postgres_url"), template=template.rpartition("/")[2]) as url, opened(url) as database:
+    with opened(request.getfixturevalue("migrated_postgres_url")) as database:
+        with database.write() as session:
+            tables = ", ".join(Base.metadata.tables)
+            session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
         yield database
 
 

@@ -57,10 +57,10 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server_url: str, *, template: str = "template0") -> Iterator[str]:
-    """A database of the server, empty or a copy of ``template``, dropped afterwards; its URL."""
+def fresh_database(server_url: str) -> Iterator[str]:
+    """An empty database of the server, dropped afterwards; its URL."""
     name = f"test_{uuid.uuid4().hex}"
-    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE template0")
     try:
         yield f"{server_url.rpartition('/')[0]}/{name}"
     finally:

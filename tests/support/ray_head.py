@@ -44,7 +44,16 @@ def ray_head(cpus: int = 2, environment: dict[str, str] | None = None) -> Iterat
     token_file.write_text(token)
     token_file.chmod(0o600)
     port, dashboard, agent, client, metrics, runtime_env = free_ports(6)
-    argv = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats", "--include-log-monitor=false"]
+    argv = [
+        sys.executable,
+        "-m",
+        "ray.scripts.scripts",
+        "start",
+        "--head",
+        "--block",
+        "--disable-usage-stats",
+        "--include-log-monitor=false",
+    ]
     argv += ["--node-ip-address=127.0.0.1", f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
     argv += [f"--dashboard-agent-listen-port={agent}", f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}"]
     argv += [f"--runtime-env-agent-port={runtime_env}", f"--num-cpus={cpus}", f"--temp-dir={folder}/ray"]

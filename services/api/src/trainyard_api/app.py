@@ -1,6 +1,7 @@
 """The app factory."""
 
-from flask_openapi import Info, OpenAPI
+from flask_openapi.models.info import Info
+from flask_openapi.openapi import OpenAPI
 
 from trainyard_api import routes
 from trainyard_api.routes import context, instrumentation, problems, requests, security, sse

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from trainyard.client import Client
-from trainyard.errors import ApiError, TrainyardError
+from trainyard.errors import ApiError
 from trainyard.models import Event, Job, LogChunk, MetricPoint
+
+#: Seconds for MLflow to give its last points when everything else is there.
+_METRICS_PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -34,38 +37,41 @@ def follow_job(client: Client, job_id: str, *, rank: str | int | None = None) ->
     Raises:
         TrainyardError: the timeline or the log cannot be followed. Metrics that cannot (MLflow is away) give an `Interrupted`.
     """
-    items: queue.SimpleQueue[Item | TrainyardError | None] = queue.SimpleQueue()
-    sources: list[tuple[str, Callable[[], Iterable[Item]]]] = [
-        ("timeline", lambda: client.stream_events(job_id)),
-        ("log", lambda: client.stream_logs(job_id, rank=rank)),
-        ("metrics", lambda: client.stream_metrics(job_id)),
-    ]
-    for name, open_stream in sources:
-        threading.Thread(target=_read, args=(name, open_stream, items), name=f"follow {name}", daemon=True).start()
+    found: queue.SimpleQueue[tuple[str, Item | Exception | None]] = queue.SimpleQueue()
+    sources: dict[str, Callable[[], Iterable[Item]]] = {
+        "timeline": lambda: client.stream_events(job_id),
+        "log": lambda: client.stream_logs(job_id, rank=rank),
+        "metrics": lambda: client.stream_metrics(job_id),
+    }
+    for name, open_stream in sources.items():
+        threading.Thread(target=_read, args=(name, open_stream, found), name=f"follow {name}", daemon=True).start()
     ended: Job | None = None
-    running = len(sources)
+    running = set(sources)
     while running:
-        item = items.get()
+        try:
+            name, item = found.get(timeout=_METRICS_PATIENCE if running == {"metrics"} else None)
+        except queue.Empty:
+            yield Interrupted("metrics", "the last ones did not come in time")
+            break
         if item is None:
-            running -= 1
-        elif isinstance(item, TrainyardError):
+            running.discard(name)
+        elif isinstance(item, ApiError) and name == "metrics":
+            yield Interrupted(name, str(item))
+        elif isinstance(item, Exception):
             raise item
-        elif isinstance(item, Job):
-            ended = item
-        else:
+        elif not isinstance(item, Job):
             yield item
+        elif name == "timeline":
+            ended = item
     if ended is not None:
         yield ended
 
 
-def _read(name: str, open_stream: Callable[[], Iterable[Item]], items: queue.SimpleQueue[Item | TrainyardError | None]) -> None:
+def _read(name: str, open_stream: Callable[[], Iterable[Item]], found: queue.SimpleQueue[tuple[str, Item | Exception | None]]) -> None:
     try:
         for item in open_stream():
-            if not isinstance(item, Job) or name == "timeline":
-                items.put(item)
-    except ApiError as error:
-        items.put(Interrupted(name, str(error)) if name == "metrics" else error)
-    except TrainyardError as error:
-        items.put(error)
+            found.put((name, item))
+    except Exception as error:  # raised where the items are read
+        found.put((name, error))
     finally:
-        items.put(None)
+        found.put((name, None))

@@ -14,6 +14,8 @@ from trainyard.connection import Connection
 from trainyard.errors import ApiError, Conflict, FieldError, NotFound, ServerFailed, ServerUnreachable
 
 API = "/api/v1"
+#: How long a server that answers "not now" is asked again; it says so itself, so there is less to wait for than with one that is gone.
+_BUSY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Http:
 
     def _send(self, request: Callable[[], httpx.Response], *, repeatable: bool) -> httpx.Response:
         pauses = self.backoff.pauses()
+        busy_pauses = Backoff(patience=min(_BUSY_SECONDS, self.backoff.patience)).pauses()
         while True:
             try:
                 response = request()
@@ -102,8 +105,8 @@ class Http:
                 raise self.unreachable(error) from error
             else:
                 self.answered = True
-                busy = response.status_code in (429, 502, 503, 504) and repeatable and "retry-after" in response.headers
-                pause = next(pauses, None) if busy else None
+                busy = response.status_code in (429, 502, 503, 504) and repeatable
+                pause = next(busy_pauses, None) if busy else None
                 if pause is None:
                     return response
             time.sleep(pause)

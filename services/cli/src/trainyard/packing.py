@@ -17,7 +17,7 @@ from trainyard.ignore import IgnoreRules
 IGNORE_FILE = ".trainyardignore"
 CODE_LIMIT_BYTES = 512 * 1024**2
 DATA_LIMIT_BYTES = 8 * 1024**3
-MAX_FILES = 20_000
+MAX_FILES = 10_000
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a .zip can hold
 _SHOWN = 3

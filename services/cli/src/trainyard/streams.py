@@ -47,8 +47,12 @@ class Stream:
             try:
                 with closing(self._connection()) as events:
                     for event in events:
+                        if not event.data:  # only sets the reconnection time, which is ours to choose
+                            continue
                         pauses = self._http.backoff.pauses()
                         self.last_event_id = event.id or self.last_event_id
+                        if not event.data:  # only sets the retry time; the standard dispatches no event for it
+                            continue
                         yield event
                         if event.event == "end" or self._stopped.is_set():
                             return

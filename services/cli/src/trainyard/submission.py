@@ -77,7 +77,7 @@ def prepare(client: Client, wanted: Wanted) -> Iterator[Prepared]:
         else:
             if wanted.config:
                 raise InvalidInput("-c", "config belongs to a function", "add --function module:name, or write arguments after --")
-            parameters |= {"entry": _entry(wanted.entry or parameters.get("entry"), packed.names)}
+            parameters |= {"entry": _script(wanted.entry or parameters.get("entry"), packed.names)}
             if wanted.arguments:
                 parameters["arguments"] = list(wanted.arguments)
         yield Prepared(template, parameters, packed)
@@ -119,23 +119,23 @@ def _parameters(client: Client, template: str, wanted: Wanted) -> dict[str, Any]
     return found
 
 
-def _entry(entry: str | None, names: Sequence[str]) -> str:
+def _script(entry: str | None, names: Sequence[str]) -> str:
     """The file to run: the one that was named, the usual one, or the only one."""
     scripts = [name for name in names if name.endswith(".py")]
     if entry is not None:
-        entry = os.path.normpath(entry).replace(os.sep, "/")
-        if entry not in names:
-            near = difflib.get_close_matches(entry, scripts, n=1)
+        named = Path(entry).as_posix()
+        if named not in names:
+            near = difflib.get_close_matches(named, scripts, n=1)
             fix = f"did you mean {near[0]!r}?" if near else "name a file relative to the folder, one that .trainyardignore keeps"
-            raise InvalidInput("entry", f"the code has no file {entry!r}", fix)
-        return entry
+            raise InvalidInput("entry", f"the code has no file {named!r}", fix)
+        return named
     top = [name for name in scripts if "/" not in name]
-    for usual in (*_USUAL_ENTRIES, *(top if len(top) == 1 else ())):
-        if usual in names:
-            return usual
-    raise InvalidInput(
-        "entry", f"which file is to run is not clear ({', '.join(top[:5]) or 'no .py file at the top'})", "add --entry FILE.py"
-    )
+    likely: list[str] = [*_USUAL_ENTRIES, *(top if len(top) == 1 else [])]
+    for name in likely:
+        if name in top:
+            return name
+    found = ", ".join(top[:5]) or "no .py file at the top"
+    raise InvalidInput("entry", f"which file is to run is not clear ({found})", "add --entry FILE.py")
 
 
 def _function(function: str, names: Sequence[str]) -> str:

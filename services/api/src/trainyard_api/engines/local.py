@@ -121,5 +121,7 @@ class LocalEngine(Engine):
             for row in rows
             if row.get("state") == "ALIVE"
         ]
+        if not any(node["cpus"] for node in nodes):
+            raise EngineUnavailable("Ray's head has started and no machine has joined it yet")
         cpus, gpus, memory_gb = (round(sum(float(node[key]) for node in nodes), 2) for key in ("cpus", "gpus", "memory_gb"))
         return Capacity(cpus, gpus, memory_gb, nodes)

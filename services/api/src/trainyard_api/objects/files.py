@@ -37,7 +37,8 @@ class FileStore(ObjectStore):
             handle, name = tempfile.mkstemp(prefix=PARTIAL, dir=target.parent)
             os.close(handle)
             try:
-                write(target)
+                write(Path(name))
+                Path(name).replace(target)
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise

@@ -1,6 +1,6 @@
 """The HTTP surface: one module per resource. Routes only translate between HTTP and ``services``."""
 
-from flask_openapi import OpenAPI
+from flask_openapi.openapi import OpenAPI
 
 from trainyard_api.routes import capacity, job_events, job_logs, job_metrics, jobs, models, system, templates, uploads
 

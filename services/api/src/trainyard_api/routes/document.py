@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from flask import Flask
-from flask_openapi import OpenAPI
+from flask_openapi.openapi import OpenAPI
 from pydantic import BaseModel
 
 from trainyard_api.routes.schemas.base import ApiModel, RequestBody

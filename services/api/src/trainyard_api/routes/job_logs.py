@@ -1,7 +1,7 @@
 """The logs of a job."""
 
 from flask import Response
-from flask_openapi import APIBlueprint
+from flask_openapi.blueprint import APIBlueprint
 
 from trainyard_api.routes.answers import answer, documented, event_stream
 from trainyard_api.routes.context import platform

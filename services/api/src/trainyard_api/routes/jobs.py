@@ -1,7 +1,7 @@
 """Jobs: submit, list, get, cancel, retry, clone, delete; their attempts."""
 
 from flask import Response
-from flask_openapi import APIBlueprint
+from flask_openapi.blueprint import APIBlueprint
 
 from trainyard_api.routes.answers import answer, documented
 from trainyard_api.routes.context import platform

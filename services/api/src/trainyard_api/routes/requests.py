@@ -22,7 +22,7 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 class ApiRequest(Request):
     """Flask's request with this API's ways of reading bodies."""
 
-    def get_json(self, *_args: Any, **_options: Any) -> Any:  # type: ignore[override]
+    def get_json(self, *_args: Any, **_options: Any) -> Any:
         """The body's JSON object. Raises UnsupportedMediaType, RequestEntityTooLarge, Malformed, Invalid."""
         if not self.is_json:
             raise UnsupportedMediaType
@@ -34,7 +34,7 @@ class ApiRequest(Request):
         """A file with a name, because it is read again; it goes when the request ends."""
         folder = platform().settings.state_dir / "incoming"
         folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.NamedTemporaryFile(dir=folder)  # type: ignore[return-value]
+        return tempfile.NamedTemporaryFile(dir=folder)
 
 
 def register(app: Flask) -> None:

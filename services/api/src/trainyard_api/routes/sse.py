@@ -32,9 +32,9 @@ def register(app: Flask, *, limit: int = MAX_STREAMS) -> None:
     app.extensions[_KEY] = threading.BoundedSemaphore(limit)
 
 
-def position(given: str | None) -> str | None:
+def position(given: str) -> str | None:
     """The id to resume after: the browser's own header, or the query parameter for those who cannot set it."""
-    return request.headers.get("Last-Event-ID") or given
+    return request.headers.get("Last-Event-ID") or given or None
 
 
 def stream(open_follower: Callable[[], Follower], view: Callable[[Any], BaseModel], *, seconds: float) -> Response:

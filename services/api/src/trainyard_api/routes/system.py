@@ -1,7 +1,7 @@
 """Health, readiness, Prometheus metrics and the OpenAPI document."""
 
 from flask import Response, current_app, jsonify
-from flask_openapi import APIBlueprint
+from flask_openapi.blueprint import APIBlueprint
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from trainyard_api.routes.answers import answer, documented

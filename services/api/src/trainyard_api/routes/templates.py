@@ -1,7 +1,7 @@
 """The job kinds."""
 
 from flask import Response
-from flask_openapi import APIBlueprint
+from flask_openapi.blueprint import APIBlueprint
 
 from trainyard_api.routes.answers import answer, documented
 from trainyard_api.routes.schemas.catalogue import TemplateList, TemplatePath, TemplateSummary, TemplateView

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flask import Response
-from flask_openapi import APIBlueprint
+from flask_openapi.blueprint import APIBlueprint
 
 from trainyard_api.routes.answers import answer, documented
 from trainyard_api.routes.context import platform

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainyard.commands.output import age, console, emit, emit_list, number, one_line, table
+from trainyard.commands.output import age, console, emit, emit_list, number, table
 from trainyard.commands.shared import Json, Url, open_client
+from trainyard.terminal import one_line
 
 if TYPE_CHECKING:
     from trainyard.models import Template

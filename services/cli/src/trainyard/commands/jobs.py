@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainyard.commands.output import age, console, emit, emit_list, one_line, say, span, state_cell, table
+from trainyard.commands.output import age, console, emit, emit_list, say, span, state_cell, table
 from trainyard.commands.shared import Data, Deadline, JobId, Json, Name, Parameter, Tag, Url, Watch, open_client
+from trainyard.terminal import one_line, printable
 
 if TYPE_CHECKING:
     from trainyard.client import Client
@@ -68,9 +69,13 @@ def jobs(
         say(f"there are more; see them with --limit {limit * 2}")
 
 
-def job(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
+def job(job_id: JobId, watch: Watch = False, url: Url = None, as_json: Json = False) -> None:
     """Show one job: its state and why, its timeline, attempts, and the last lines of the rank that failed."""
     with open_client(url) as client:
+        if watch:
+            from trainyard.commands.watching import watch as watch_job
+
+            raise typer.Exit(watch_job(client, client.get_job(job_id), as_json=as_json))
         found, attempts, events = client.get_job(job_id), client.job_attempts(job_id), client.job_events(job_id)
     if as_json:
         emit({**found.model_dump(), "attempts": attempts, "events": events})
@@ -222,4 +227,4 @@ def _show_attempts(attempts: list[Attempt]) -> None:
         out.print()
         out.print(Text(f"last lines{'' if last.failed_rank is None else f' of rank {last.failed_rank}'}:", style="dim"))
         for line in last.tail:
-            out.print(Text(f"  {one_line(line) if not line.strip() else line}"), soft_wrap=True)
+            out.print(Text(f"  {printable(line)}"), soft_wrap=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import codecs
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +18,7 @@ from trainyard.terminal import printable
 
 if TYPE_CHECKING:
     from trainyard.client import Client
-    from trainyard.models import LogChunk, LogRange, Series
+    from trainyard.models import LogRange, Series
 
 _PART_BYTES = 1 << 20
 _BYTES_PER_LINE = 200  # a first guess at how far back some lines reach
@@ -67,11 +70,8 @@ def metrics(
             if as_json:
                 emit(found)
             else:
-                table(
-                    ("METRIC", "POINTS", "STEP", "FIRST", "LAST", "LOWEST", "HIGHEST", ""),
-                    map(_summary, found.series),
-                    empty="no metrics yet",
-                )
+                columns = ("METRIC", "POINTS", "STEP", "FIRST", "LAST", "LOWEST", "HIGHEST", "")
+                table(columns, map(_summary, found.series), empty="no metrics yet")
             return
         from trainyard.commands.watching import metric_lines
         from trainyard.models import Job
@@ -102,12 +102,7 @@ def _rank(client: Client, job_id: str, rank: str | None, attempt: int | None, fo
 def _whole(client: Client, job_id: str, rank: str | None, attempt: int | None, as_json: bool) -> None:
     """The log as it is: byte for byte on a pipe, decoded and made safe on a terminal."""
     if as_json:
-        part = client.read_log(job_id, attempt=attempt, rank=rank, limit=_PART_BYTES)
-        content = [part.content]
-        while part.content and part.next_offset < part.size:
-            part = client.read_log(job_id, attempt=part.attempt, rank=part.rank, offset=part.next_offset, limit=_PART_BYTES)
-            content.append(part.content)
-        emit({**part.model_dump(), "offset": 0, "content": "".join(content)})
+        emit(_to_end(client, job_id, rank, attempt, 0))
         return
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     for part_bytes in client.download_log(job_id, attempt=attempt, rank=rank):
@@ -118,12 +113,22 @@ def _whole(client: Client, job_id: str, rank: str | None, attempt: int | None, a
     sys.stdout.flush()
 
 
+def _to_end(client: Client, job_id: str, rank: str | None, attempt: int | None, offset: int) -> LogRange:
+    """The log from a byte on, or its last bytes, as one range."""
+    first = part = client.read_log(job_id, attempt=attempt, rank=rank, offset=offset, limit=_PART_BYTES)
+    content = [part.content]
+    while part.next_offset < part.size and part.next_offset > part.offset:
+        part = client.read_log(job_id, attempt=part.attempt, rank=part.rank, offset=part.next_offset, limit=_PART_BYTES)
+        content.append(part.content)
+    return part.model_copy(update={"offset": first.offset, "content": "".join(content)})
+
+
 def _last_lines(client: Client, job_id: str, rank: str | None, attempt: int | None, count: int) -> LogRange:
     """The log's last lines, reading backwards further and further until there are enough."""
     reach = max(1, count) * _BYTES_PER_LINE
     while True:
-        part = client.read_log(job_id, attempt=attempt, rank=rank, offset=-reach, limit=max(reach, _PART_BYTES))
-        lines = part.content.splitlines(keepends=True)
+        part = _to_end(client, job_id, rank, attempt, -reach)
+        lines = StringIO(part.content, newline="\n").readlines()
         whole = lines if part.offset == 0 else lines[1:]
         if len(whole) >= count or part.offset == 0:
             return part.model_copy(update={"content": "".join(whole[-count:] if count else [])})
@@ -146,26 +151,17 @@ def _follow(client: Client, job_id: str, rank: str | None, attempt: int | None, 
             if current is not None and item.attempt != current:
                 say(f"attempt {item.attempt}")
             current = item.attempt
-            _write_chunk(item)
+            _write(item.content)
 
 
-class _detachable:  # noqa: N801 - reads as the statement that it is
+@contextmanager
+def _detachable(job_id: str) -> Iterator[None]:
     """Turns Ctrl-C into a remark and the exit status of an interruption."""
-
-    def __init__(self, job_id: str) -> None:
-        self._job_id = job_id
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is KeyboardInterrupt:
-            say(f"detached; job {self._job_id} goes on")
-            raise typer.Exit(ExitCode.INTERRUPTED)
-
-
-def _write_chunk(chunk: LogChunk) -> None:
-    _write(chunk.content)
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"detached; job {job_id} goes on")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _write(text: str) -> None:

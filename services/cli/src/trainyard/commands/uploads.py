@@ -54,9 +54,8 @@ def upload_data(client: Client, path: Path) -> Upload:
             with progress(packed.path) as on_read:
                 return client.upload_dataset(packed.path, on_read=on_read)
     if not path.is_file():
-        raise InvalidInput(
-            "data", f"{path} is neither a file nor a folder", "give an id from `trainyard data list`, or a path that is there"
-        )
+        fix = "give an id from `trainyard data list`, or a path that is there"
+        raise InvalidInput("data", f"{path} is neither a file nor a folder", fix)
     with progress(path) as on_read:
         return client.upload_dataset(path, on_read=on_read)
 

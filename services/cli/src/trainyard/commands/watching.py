@@ -42,7 +42,7 @@ def watch(client: Client, job: Job, *, as_json: bool, rank: str | None = None) -
                 view.show(item)
                 ended = item if isinstance(item, Job) else ended
     except KeyboardInterrupt:
-        say(f"detached; job {job.id} goes on. Follow it: trainyard logs -f {job.id}   Stop it: trainyard cancel {job.id}")
+        say(f"detached; job {job.id} goes on. Follow it: trainyard job --watch {job.id}   Stop it: trainyard cancel {job.id}")
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if ended is None:
         raise RuntimeError("the job's streams ended without it")
@@ -75,7 +75,7 @@ class _View(ABC):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Nothing to put back."""
+        return None
 
     @abstractmethod
     def show(self, item: Item) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 
 class ApiModel(BaseModel):
@@ -18,7 +18,8 @@ class RequestBody(ApiModel):
     model_config = ConfigDict(strict=True)
 
 
-def _no_control_characters(text: str) -> str:
+def plain_text(text: str) -> str:
+    """The text, when it holds no control characters. Raises ValueError."""
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
         raise ValueError("holds a control character; remove it")
     return text
@@ -28,7 +29,6 @@ def _rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-PlainText = Annotated[str, AfterValidator(_no_control_characters)]
 Moment = Annotated[
     datetime,
     PlainSerializer(_rfc3339, return_type=str),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from flask_openapi import FileStorage
+from flask_openapi.models.file import FileStorage
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from werkzeug.datastructures import FileStorage as WerkzeugFile
 

@@ -2,17 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from trainyard_api.routes.schemas.base import ApiModel, Detail, Moment, PlainText, RequestBody
+from trainyard_api.routes.schemas.base import ApiModel, Detail, Moment, RequestBody, plain_text
 from trainyard_api.settings import Settings
 from trainyard_api.store.models import TAG_KEY_LENGTH, TAG_VALUE_LENGTH, Attempt, Event, Job
 from trainyard_api.store.states import JobState
 from trainyard_templates import ResourceSpec
 
 TemplateName = Annotated[str, Field(min_length=1, max_length=100, examples=["image-classification"])]
-JobName = Annotated[PlainText, Field(min_length=1, max_length=250)]
+JobName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(plain_text)]
 UploadId = Annotated[str, Field(min_length=1, max_length=64, description="Id of an upload (sha256)")]
 TagKey = Annotated[str, Field(min_length=1, max_length=TAG_KEY_LENGTH)]
 Tags = Annotated[dict[TagKey, Annotated[str, Field(max_length=TAG_VALUE_LENGTH)]], Field(max_length=100)]

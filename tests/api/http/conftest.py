@@ -1,0 +1,45 @@
+"""The whole API in this process, on SQLite and files below a temporary folder, with nothing behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.support.api_calls import TOKEN, ApiClient
+from trainyard_api.app import create_app
+from trainyard_api.services.platform import Platform
+from trainyard_api.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An embedded platform's settings; MLflow is not there."""
+    token = tmp_path / "api-token"
+    token.write_text(f"{TOKEN}\n")
+    return Settings(state_dir=tmp_path, api_token_file=token, mlflow_url="http://127.0.0.1:9", max_upload_bytes=4 * 1024**2)
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """Its parts."""
+    platform = Platform.open(settings)
+    platform.migrate()
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def app(platform: Platform) -> Flask:
+    """The app on these parts."""
+    app = create_app(platform=platform)
+    app.test_client_class = ApiClient
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> ApiClient:
+    """A client with the token."""
+    client = app.test_client()
+    assert isinstance(client, ApiClient)
+    return client

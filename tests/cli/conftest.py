@@ -1,0 +1,86 @@
+"""The command and the client, against a real API."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.platform import Served, served
+from trainyard import Client
+from trainyard.main import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of the command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """The JSON lines on stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """A platform, and an environment that leads to it."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    for name in [name for name in os.environ if name.startswith("TRAINYARD_")]:
+        monkeypatch.delenv(name)
+    with served(folder) as it:
+        monkeypatch.setenv("TRAINYARD_STATE_DIR", str(folder))
+        monkeypatch.setenv("TRAINYARD_URL", it.url)
+        yield it
+
+
+@pytest.fixture
+def client(platform: Served) -> Iterator[Client]:
+    """An open client."""
+    with Client() as it:
+        yield it
+
+
+@pytest.fixture
+def trainyard(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Calls the command in this process."""
+
+    def call(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        sys.stdout.flush()
+        return Outcome(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def start_trainyard() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command as a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "trainyard", *map(str, arguments)]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

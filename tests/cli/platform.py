@@ -1,0 +1,163 @@
+"""A whole platform for the client to talk to: the real API on 127.0.0.1, the real controller, an engine in memory and MLflow's edge."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.support.databases import opened
+from tests.support.leading import HASTE
+from tests.support.mlflow_stub import MlflowStub
+from tests.support.waiting import wait_for
+from trainyard_api.app import create_app
+from trainyard_api.controller.loop import Controller
+from trainyard_api.engines.memory import MemoryEngine, Script
+from trainyard_api.objects import open_store
+from trainyard_api.services.platform import Platform
+from trainyard_api.settings import Settings
+from trainyard_api.store.database import Database
+from trainyard_api.store.models import Job
+from trainyard_api.store.repository import Repository
+from trainyard_api.store.states import JobState
+from trainyard_api.tracking import Tracking
+
+TOKEN = "a-token-of-the-tests"
+
+
+class MeasuringMlflow(MlflowStub):
+    """Runs with metrics, and registered models."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: run id -> key -> points
+        self.metrics: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self.versions: list[dict[str, Any]] = []
+
+    def measure(self, run_id: str, key: str, step: int, value: float) -> None:
+        """Log one point."""
+        point = {"key": key, "step": step, "value": value, "timestamp": 1_700_000_000_000 + step}
+        self.metrics.setdefault(run_id, {}).setdefault(key, []).append(point)
+
+    def _answer(self, request: Any, body: dict[str, Any]) -> None:
+        super()._answer(request, body or {key: values[0] for key, values in parse_qs(urlsplit(request.path).query).items()})
+
+    def _handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        series = self.metrics.get(str(body.get("run_id")), {})
+        match path:
+            case "runs/get":
+                return 200, {"run": {"info": {}, "data": {"metrics": [points[-1] for points in series.values()]}}}
+            case "metrics/get-history":
+                return 200, {"metrics": series.get(body["metric_key"], [])}
+            case "model-versions/search":
+                return 200, {"model_versions": self.versions}
+        return super()._handle(path, body)
+
+
+class _QuietHandler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
+        pass
+
+
+class Served:
+    """The platform. Jobs run until a test ends them, unless their name is in ``scripts``."""
+
+    def __init__(self, folder: Path, database: Database, mlflow: MeasuringMlflow) -> None:
+        token_file = folder / "api-token"
+        token_file.write_text(TOKEN + "\n")
+        self.state_dir, self.mlflow = folder, mlflow
+        settings = Settings(
+            state_dir=folder, mlflow_url=mlflow.url, engine="memory", poll_seconds=0.02, lease_seconds=5, api_token_file=token_file
+        )
+        self.repository = Repository(database)
+        self.objects = open_store(settings.object_store)
+        self.scripts: dict[str, Script] = {}
+        self.engine = MemoryEngine(self.objects, script=lambda it: self.scripts.get(self.job(it.job_id).name, Script(seconds=None)))
+        self._platform = Platform(settings, database, self.repository, self.objects, Tracking(mlflow.url, timeout_seconds=5))
+        self._controller = Controller(
+            settings, database, self.objects, self.engine, Tracking(mlflow.url, timeout_seconds=5), "tests", patience=HASTE
+        )
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._controller.run, args=(self._stop,))]
+        self._server = make_server("127.0.0.1", 0, create_app(settings, platform=self._platform), threaded=True, request_handler=_QuietHandler)
+        self._server.daemon_threads = True
+        self._threads.append(threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> None:
+        """Answer, and lead."""
+        for thread in self._threads:
+            thread.start()
+        wait_for("the first round", self.repository.get_capacity)
+
+    def close(self) -> None:
+        """Stop both."""
+        self._stop.set()
+        self._server.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self._server.server_close()
+
+    def job(self, job_id: str) -> Job:
+        """The job now."""
+        return self.repository.get_job(job_id)
+
+    def becomes(self, job_id: str, state: str) -> Job:
+        """The job, as soon as it is in the state."""
+        return wait_for(f"job {job_id} to become {state}", lambda: (job := self.job(job_id)).state is JobState(state) and job)
+
+    def write_log(self, job_id: str, text: str | bytes, *, attempt: int = 1, rank: str = "0") -> None:
+        """More of a rank's log, as the trainer ships it."""
+        prefix = f"jobs/{job_id}/attempts/{attempt}/logs/rank-{rank}/"
+        offset = sum(info.size for info in self.objects.list(prefix))
+        self.objects.put_bytes(f"{prefix}{offset:012d}.log", text.encode() if isinstance(text, str) else text)
+
+    def finish(self, job_id: str, failure: str | None = None, *, rank: int = 0, tail: list[str] | None = None) -> None:
+        """End the running attempt; with a failure, of this rank."""
+        attempt = self.becomes(job_id, "RUNNING").attempt
+        if failure is not None:
+            result = {"outcome": "failed", "reason": failure, "failed_rank": rank, "tail": tail or [failure]}
+            self.objects.put_bytes(f"jobs/{job_id}/attempts/{attempt}/result.json", json.dumps(result).encode())
+        self.engine.finish(f"ty-{job_id}-{attempt}", failure, writes_result=failure is None)
+
+    def run_id(self, job_id: str) -> str:
+        """The job's MLflow run, as soon as there is one."""
+        return wait_for("the run", lambda: self.job(job_id).mlflow_run_id)
+
+    def settled(self, job_id: str) -> None:
+        """Wait until the job may be deleted."""
+        wait_for("the job to settle", lambda: self.job(job_id).settled_at)
+
+    def first_job(self) -> Job:
+        """The only job, as soon as there is one."""
+        from trainyard_api.store.paging import JobQuery
+
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if items := self.repository.list_jobs(JobQuery()).items:
+                return items[0]
+            time.sleep(0.02)
+        raise AssertionError("no job came")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Served]:
+    """A platform of its own below the folder."""
+    mlflow = MeasuringMlflow()
+    try:
+        with opened(f"sqlite:///{folder}/trainyard.db") as database:
+            platform = Served(folder, database, mlflow)
+            platform.start()
+            try:
+                yield platform
+            finally:
+                platform.close()
+    finally:
+        mlflow.close()

@@ -1,0 +1,154 @@
+"""One job after another on the real Ray head and MLflow server, submitted as the controller submits them."""
+
+import io
+import json
+import secrets
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.mlflow_server import MlflowServer
+from tests.support.ray_head import RayHead
+from tests.support.waiting import wait_for
+from trainyard_api.engines.base import EngineStatus, Submission
+from trainyard_api.engines.local import LocalEngine
+from trainyard_api.tracking import Tracking
+from trainyard_templates import RunSpec, get
+from trainyard_train.objects import Objects
+
+
+@dataclass
+class Attempt:
+    """One submitted attempt of a job, and what it left in the object store."""
+
+    engine: LocalEngine
+    objects: Objects
+    job_id: str
+    number: int
+    run_id: str | None
+
+    @property
+    def handle(self) -> dict[str, Any]:
+        """What the engine knows the attempt by."""
+        return {"submission_id": f"ty-{self.job_id}-{self.number}"}
+
+    @property
+    def prefix(self) -> str:
+        """Where the attempt's objects live."""
+        return f"jobs/{self.job_id}/attempts/{self.number}"
+
+    def wait(self, seconds: float = 120) -> dict[str, Any]:
+        """The result object, once the engine says that the attempt has ended; an assertion shows the driver's log when there is none."""
+
+        def ended() -> EngineStatus | None:
+            status = self.engine.describe(self.handle)
+            return status if status.phase.ended else None
+
+        wait_for(f"the end of {self.handle}", ended, seconds=seconds, every=0.2)
+        result = self.result()
+        assert result is not None, "\n".join(self.engine.last_lines(self.handle, 50))
+        return result
+
+    def result(self) -> dict[str, Any] | None:
+        """The result object, if it is there."""
+        found: dict[str, Any] | None = self.objects.get_json(f"{self.prefix}/result.json")
+        return found
+
+    def log(self, rank: int | str = 0) -> str:
+        """The log of one rank, or of the ``driver``, its chunks joined; they must leave no gap."""
+        content = b""
+        for key in self.objects.list(f"{self.prefix}/logs/rank-{rank}"):
+            assert int(Path(key).stem) == len(content)
+            content += self.objects.get(key) or b""
+        return content.decode()
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events, by time."""
+        events = [self.objects.get_json(key) for key in self.objects.list(f"{self.prefix}/events")]
+        return sorted(events, key=lambda event: float(event["time"]))
+
+    def stages(self) -> dict[str, float]:
+        """When each stage was stamped, in Unix seconds."""
+        return {event["name"]: event["time"] for event in self.events() if event["kind"] == "stage"}
+
+    def await_log(self, text: str, rank: int | str = 0, seconds: float = 60) -> None:
+        """Return when a rank has written ``text``."""
+        wait_for(f"{text!r} in the log of rank {rank}", lambda: text in self.log(rank), seconds=seconds, every=0.1)
+
+
+class Lab:
+    """Submits jobs; object store and spool are folders below ``folder``."""
+
+    def __init__(self, folder: Path, ray: RayHead, mlflow: MlflowServer) -> None:
+        self.folder, self.ray, self.mlflow = folder, ray, mlflow
+        self.engine = LocalEngine(ray.url, ray.token)
+        self.objects = Objects(f"file://{folder}/objects")
+        self.tracking = Tracking(mlflow.url)
+
+    def store_code(self, files: dict[str, str | Path]) -> str:
+        """Pack files (text, or a path to copy from) into a code archive in the object store; its URI."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as bundle:
+            for name, content in files.items():
+                bundle.writestr(name, content.read_text() if isinstance(content, Path) else content)
+        key = f"code/{secrets.token_hex(8)}.zip"
+        self.objects.put(key, archive.getvalue())
+        return f"{self.objects.url}/{key}"
+
+    def store_data(self, name: str, content: bytes) -> str:
+        """A data set in the object store; its URI."""
+        key = f"data/{secrets.token_hex(8)}/{name}"
+        self.objects.put(key, content)
+        return f"{self.objects.url}/{key}"
+
+    def submit(
+        self,
+        template: str,
+        parameters: dict[str, Any],
+        *,
+        code: dict[str, str | Path] | None = None,
+        data: str | None = None,
+        after: Attempt | None = None,
+        run_known: bool = True,
+        environment: dict[str, str] | None = None,
+    ) -> Attempt:
+        """Submit a job, or the next attempt of the job ``after``; ``run_known=False``: MLflow was down at acceptance, there is no run yet."""
+        kind = get(template)
+        spec = kind.render(kind.validate({"workers": 2, **parameters}), code_uri=self.store_code(code) if code else None, data_uri=data)
+        return self.submit_spec(spec, after=after, run_known=run_known, environment=environment)
+
+    def submit_spec(
+        self, spec: RunSpec, *, after: Attempt | None = None, run_known: bool = True, environment: dict[str, str] | None = None
+    ) -> Attempt:
+        """Submit a spec as it is."""
+        job_id = after.job_id if after else secrets.token_hex(8)
+        number = after.number + 1 if after else 1
+        run_id = after.run_id if after else None
+        if run_known and run_id is None:
+            run_id = self.make_run(job_id)
+        variables = {
+            "TRAINYARD_JOB_ID": job_id,
+            "TRAINYARD_ATTEMPT": str(number),
+            "TRAINYARD_SPEC": spec.model_dump_json(),
+            "TRAINYARD_OBJECT_STORE_URL": self.objects.url,
+            "TRAINYARD_SPOOL_DIR": str(self.folder / "spool"),
+            "TRAINYARD_MLFLOW_URL": self.mlflow.url,
+            "TRAINYARD_MLFLOW_RUN_ID": run_id or "",
+            **(environment or {}),
+        }
+        attempt = Attempt(self.engine, self.objects, job_id, number, run_id)
+        self.engine.submit(
+            Submission(
+                attempt.handle["submission_id"], job_id, number, spec.resources.workers, json.loads(spec.resources.model_dump_json()), variables
+            )
+        )
+        return attempt
+
+    def make_run(self, job_id: str) -> str:
+        """The job's MLflow run, as the controller makes it; also written where the trainer looks for it."""
+        from datetime import UTC, datetime
+
+        _, run_id = self.tracking.ensure_run(job_id, f"job {job_id}", datetime.now(UTC), {}, {})
+        self.objects.put(f"jobs/{job_id}/mlflow_run_id", run_id.encode())
+        return run_id
