@@ -11,6 +11,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 import mlflow
 import numpy
 from sklearn.datasets import load_digits
+
 from trainyard import Client
 
 WANTED_ACCURACY = 0.97
@@ -29,7 +30,9 @@ def main(job_id: str) -> int:
     images, labels = load_digits(return_X_y=True)
     answers = model.predict(images.reshape(-1, 1, 8, 8).astype(numpy.float32) / 16).argmax(axis=1)
     accuracy = float((answers == labels).mean())
-    print(f"{job.model.name} version {job.model.version} reads {accuracy:.2%} of all {len(labels)} digits, the first ten as {answers[:10].tolist()}")
+    print(
+        f"{job.model.name} version {job.model.version} reads {accuracy:.2%} of all {len(labels)} digits, the first ten as {answers[:10].tolist()}"
+    )
     return 0 if accuracy >= WANTED_ACCURACY else 1
 
 

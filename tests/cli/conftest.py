@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.cli.platform import Served, served
+
 from trainyard import Client
 from trainyard.main import main
 

@@ -1,20 +1,20 @@
 """A whole platform for the client to talk to: the real API on 127.0.0.1, the real controller, an engine in memory and MLflow's edge."""
 
 import json
+import socket
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.support.databases import opened
 from tests.support.leading import HASTE
 from tests.support.mlflow_stub import MlflowStub
 from tests.support.waiting import wait_for
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
 from trainyard_api.app import create_app
 from trainyard_api.controller.loop import Controller
 from trainyard_api.engines.memory import MemoryEngine, Script
@@ -23,6 +23,7 @@ from trainyard_api.services.platform import Platform
 from trainyard_api.settings import Settings
 from trainyard_api.store.database import Database
 from trainyard_api.store.models import Job
+from trainyard_api.store.paging import JobQuery
 from trainyard_api.store.repository import Repository
 from trainyard_api.store.states import JobState
 from trainyard_api.tracking import Tracking
@@ -62,8 +63,36 @@ class MeasuringMlflow(MlflowStub):
 class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base's name
+    def log(self, type: str, message: str, *args: Any) -> None:
         pass
+
+
+class _Server(ThreadedWSGIServer):
+    """A server whose connections can be cut."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *arguments: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that went away are no news."""
+
+    def cut(self) -> None:
+        """Close what is open."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Served:
@@ -85,25 +114,41 @@ class Served:
             settings, database, self.objects, self.engine, Tracking(mlflow.url, timeout_seconds=5), "tests", patience=HASTE
         )
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._controller.run, args=(self._stop,))]
-        self._server = make_server("127.0.0.1", 0, create_app(settings, platform=self._platform), threaded=True, request_handler=_QuietHandler)
-        self._server.daemon_threads = True
-        self._threads.append(threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._leading = threading.Thread(target=self._controller.run, args=(self._stop,))
+        self._app = create_app(settings, platform=self._platform)
+        self._port = 0
+        self.token = TOKEN
+
+    @property
+    def url(self) -> str:
+        """The API's; it stays over restarts."""
+        return f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
         """Answer, and lead."""
-        for thread in self._threads:
-            thread.start()
+        self.serve()
+        self._leading.start()
         wait_for("the first round", self.repository.get_capacity)
+
+    def serve(self) -> None:
+        """Answer, on the same port every time."""
+        self._server = _Server("127.0.0.1", self._port, self._app, _QuietHandler)
+        self._port = self._server.server_port
+        self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._serving.start()
+
+    def stop_serving(self) -> None:
+        """Stop to answer, and cut every connection, as a killed process does."""
+        self._server.shutdown()
+        self._serving.join()
+        self._server.server_close()
+        self._server.cut()
 
     def close(self) -> None:
         """Stop both."""
         self._stop.set()
-        self._server.shutdown()
-        for thread in self._threads:
-            thread.join()
-        self._server.server_close()
+        self.stop_serving()
+        self._leading.join()
 
     def job(self, job_id: str) -> Job:
         """The job now."""
@@ -137,14 +182,7 @@ class Served:
 
     def first_job(self) -> Job:
         """The only job, as soon as there is one."""
-        from trainyard_api.store.paging import JobQuery
-
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if items := self.repository.list_jobs(JobQuery()).items:
-                return items[0]
-            time.sleep(0.02)
-        raise AssertionError("no job came")
+        return wait_for("a job", lambda: self.repository.list_jobs(JobQuery()).items)[0]
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def test_cancel_retry_clone_delete(platform, client, trainyard):
 
 def test_the_client_waits_for_jobs_and_raises_what_happened(platform, client):
     job = client.submit("tabular").id
-    with pytest.raises(WaitTimeout, match="after 0.1 s"):
+    with pytest.raises(WaitTimeout, match=r"after 0\.1 s"):
         client.wait_for_job(job, timeout=0.1)
     platform.finish(job)
     assert client.wait_for_job(job, poll_seconds=0.02).state == "SUCCEEDED"

@@ -1,11 +1,11 @@
 """`submit`: what the words on the command line become."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
-
 from tests.cli.platform import Served
 
 
@@ -45,7 +45,7 @@ def test_a_template_gets_typed_parameters_and_the_job_its_fields(platform, train
     ("words", "message"),
     [
         (["tabular", "-p", "epochs=many"], "error: parameters.epochs: 'many' is not a whole number (fix: -p epochs=3)"),
-        (["tabular", "-p", "epochs=0"], "error: parameters.epochs: 0 is less than 1 (fix:"),
+        (["tabular", "-p", "epochs=0"], "error: parameters.epochs: input should be greater than or equal to 1 (fix: use at least 1)"),
         (["tabular", "-p", "epoch=1"], "error: parameters.epoch: template 'tabular' has no such parameter (fix: did you mean 'epochs'?)"),
         (["tabular", "-p", "optimizer=adamm"], "error: parameters.optimizer: 'adamm' is none of adamw, adam, sgd (fix: -p optimizer=adam"),
         (["tabular", "-p", "hidden=[64,"], "error: parameters.hidden: '[64,' is not a list (fix: -p hidden=[64,32])"),
@@ -91,8 +91,6 @@ def test_a_folder_is_packed_without_what_does_not_belong_and_runs_with_its_argum
 def test_the_same_files_are_the_same_upload_whenever_they_were_written(platform, trainyard, project):
     first = trainyard("submit", project, "--json").json
     for path in project.rglob("*"):
-        import os
-
         os.utime(path, (1, 1_000_000_000))
     assert trainyard("submit", project, "--json").json["code"] == first["code"]
 

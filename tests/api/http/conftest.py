@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-
 from tests.support.api_calls import TOKEN, ApiClient
+from tests.support.mlflow_server import MlflowServer, mlflow_server
+
 from trainyard_api.app import create_app
 from trainyard_api.services.platform import Platform
 from trainyard_api.settings import Settings
@@ -41,5 +42,37 @@ def app(platform: Platform) -> Flask:
 def client(app: Flask) -> ApiClient:
     """A client with the token."""
     client = app.test_client()
+    assert isinstance(client, ApiClient)
+    return client
+
+
+@pytest.fixture(scope="session")
+def mlflow() -> Iterator[MlflowServer]:
+    """A real MLflow server."""
+    with mlflow_server() as server:
+        yield server
+
+
+@pytest.fixture
+def tracked(settings: Settings, mlflow: MlflowServer) -> Iterator[Platform]:
+    """The platform with that server."""
+    platform = Platform.open(settings.model_copy(update={"mlflow_url": mlflow.url}))
+    platform.migrate()
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def tracked_app(tracked: Platform) -> Flask:
+    """The app on it."""
+    app = create_app(platform=tracked)
+    app.test_client_class = ApiClient
+    return app
+
+
+@pytest.fixture
+def tracked_client(tracked_app: Flask) -> ApiClient:
+    """A client of that app."""
+    client = tracked_app.test_client()
     assert isinstance(client, ApiClient)
     return client

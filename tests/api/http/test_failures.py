@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
-
 from tests.support.api_calls import TOKEN, ApiClient, new_job, problems, ship, start, submit
+
 from trainyard_api.app import create_app
 from trainyard_api.services.platform import Platform
 from trainyard_api.settings import Settings

@@ -1,6 +1,7 @@
 """Listing jobs and moving them through their states by HTTP."""
 
 from tests.support.api_calls import ApiClient, finish, new_job, problems, start
+
 from trainyard_api.services.platform import Platform
 from trainyard_api.store.models import utcnow
 from trainyard_api.store.states import JobState

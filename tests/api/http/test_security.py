@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-
 from tests.support.api_calls import TOKEN, ApiClient
+
 from trainyard_api.app import create_app
 from trainyard_api.settings import Settings
 
@@ -23,7 +23,9 @@ def test_everything_but_health_needs_the_token(app: Flask, client: ApiClient) ->
     assert client.post("/api/v1/jobs", raw=True, data="{").status_code == 401
 
 
-@pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN, "Bearer \xe9"])
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", "Bearer ", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN, "Bearer \xe9"]
+)
 def test_wrong_tokens(client: ApiClient, given: str) -> None:
     answer = client.get("/api/v1/jobs", raw=True, headers={"Authorization": given})
     assert answer.status_code == 401

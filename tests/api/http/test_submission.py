@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
-
 from tests.support.api_calls import ApiClient, archive, new_job, problems, submit, upload
+
 from trainyard_api.services.job_ids import new_job_id
 from trainyard_api.services.platform import Platform
 
@@ -165,6 +165,14 @@ def test_the_same_key_and_body_make_one_job(client: ApiClient) -> None:
     other = problems(submit(client, key="k1", parameters={"epochs": 3}))
     assert "another body" in other["Idempotency-Key"][0]
     assert len(client.get("/jobs").json["items"]) == 1
+
+
+def test_an_accepted_job_stays_accepted_when_the_engine_shrinks(client: ApiClient, platform: Platform) -> None:
+    first = submit(client, key="k1", parameters={"cpus_per_worker": 4})
+    platform.repository.save_capacity("local", {**TWO_CPUS, "nodes": []})
+    again = submit(client, key="k1", parameters={"cpus_per_worker": 4})
+    assert (again.status_code, again.json["id"]) == (200, first.json["id"])
+    assert "another body" in problems(submit(client, key="k1", parameters={"cpus_per_worker": 5}))["Idempotency-Key"][0]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "caf\u00e9"])

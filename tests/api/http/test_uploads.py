@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.support.api_calls import ApiClient, archive, problems, upload
+
 from trainyard_api.objects import ObjectStoreError
 from trainyard_api.services import code_archives
 from trainyard_api.services.platform import Platform

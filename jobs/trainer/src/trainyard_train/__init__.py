@@ -17,7 +17,6 @@ from trainyard_train.api import (
     device,
     init_distributed,
     local_rank,
-    log_model,
     log_params,
     rank,
     report,
@@ -25,9 +24,11 @@ from trainyard_train.api import (
     stage,
     world_size,
 )
+from trainyard_train.model_logging import ModelNotLogged, log_model
 
 __all__ = [
     "Checkpoint",
+    "ModelNotLogged",
     "data_path",
     "device",
     "init_distributed",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,14 @@ from pathlib import Path
 from trainyard_train.objects import Objects
 
 KEEP = 2
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A checkpoint on local disk."""
+
+    step: int
+    path: Path
 
 
 def _digest(path: Path) -> str:
@@ -22,8 +32,10 @@ def _folder(job_id: str, step: int) -> str:
 
 
 def _steps(objects: Objects, job_id: str) -> list[int]:
-    keys = objects.list(f"jobs/{job_id}/checkpoints")
-    return sorted(int(key.split("/")[-2]) for key in keys if key.endswith("/manifest.json"))
+    """Steps with a manifest, ascending."""
+    base = f"jobs/{job_id}/checkpoints"
+    folders = [key.removeprefix(f"{base}/").removesuffix("/manifest.json") for key in objects.list(base) if key.endswith("/manifest.json")]
+    return sorted(int(name) for name in folders if name.isdecimal())
 
 
 def save(objects: Objects, job_id: str, step: int, folder: Path) -> int:
@@ -41,30 +53,43 @@ def save(objects: Objects, job_id: str, step: int, folder: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
-@dataclass(frozen=True)
-class Restored:
-    """A checkpoint on local disk."""
-
-    step: int
-    path: Path
-
-
 def restore(objects: Objects, job_id: str, into: Path) -> Restored | None:
     """The newest whole checkpoint below ``into``; a damaged one is passed over for the one before it. Raises OSError."""
     for step in reversed(_steps(objects, job_id)):
-        manifest = objects.get_json(f"{_folder(job_id, step)}/manifest.json")
         target = into / f"{step:012d}"
         shutil.rmtree(target, ignore_errors=True)
-        whole = True
-        for name, digest in manifest["files"].items():
-            content = objects.get(f"{_folder(job_id, step)}/{name}")
-            path = target / name
-            if content is None or hashlib.sha256(content).hexdigest() != digest or not path.resolve().is_relative_to(into.resolve()):
-                whole = False
-                break
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        if whole:
-            target.mkdir(parents=True, exist_ok=True)
+        target.mkdir(parents=True)
+        if _fetch(objects, _folder(job_id, step), target):
             return Restored(step, target)
+        shutil.rmtree(target)
     return None
+
+
+def _fetch(objects: Objects, folder: str, target: Path) -> bool:
+    """Download one checkpoint; False when it is not what its manifest says."""
+    try:
+        files: dict[str, str] = objects.get_json(f"{folder}/manifest.json")["files"]
+        for name, digest in files.items():
+            path = target / name
+            if not path.resolve().is_relative_to(target.resolve()):
+                return False
+            objects.get_file(f"{folder}/{name}", path)
+            if _digest(path) != digest:
+                return False
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def restore_once(objects: Objects, job_id: str, into: Path) -> Restored | None:
+    """``restore``, done by the first rank of a machine for all of them. Raises OSError."""
+    into.mkdir(parents=True, exist_ok=True)
+    done = into / "restored.json"
+    with (into / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            restored = restore(objects, job_id, into)
+            done.write_text(json.dumps(restored.step if restored else None))
+            return restored
+        step = json.loads(done.read_text())
+    return None if step is None else Restored(step, into / f"{step:012d}")

@@ -1,20 +1,30 @@
-"""The job's Ray driver: stages, a TorchTrainer of N workers, and the result object that ends the attempt."""
+"""The job's Ray driver: stages, a Ray Train run of N workers, and the result object that ends the attempt."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import shutil
-import sys
+import os
 import threading
 import time
 from typing import Any
 
 from trainyard_train.environment import JobEnvironment
+from trainyard_train.failures import Failure, first_failure, read_failures
 from trainyard_train.logs import LogShipper, OutputTee, last_lines
 from trainyard_train.objects import Objects
 
 HEARTBEAT_SECONDS = 5.0
+#: For how long a result that the object store does not take is tried again.
+RESULT_SECONDS = 120.0
+
+#: Ray Train V2 is told of failures quickly, starts no process that this use of it does not need, and leaves the output alone.
+_RAY_TRAIN = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+}
 
 
 class Timeline:
@@ -23,10 +33,10 @@ class Timeline:
     def __init__(self, objects: Objects, prefix: str) -> None:
         self._objects, self._prefix, self._seq = objects, prefix, 0
 
-    def stage(self, name: str, **detail: Any) -> None:
-        """Stamp one stage now."""
+    def add(self, kind: str, name: str, **detail: Any) -> None:
+        """Stamp one event now."""
         self._seq += 1
-        event = {"seq": self._seq, "time": time.time(), "kind": "stage", "name": name, "detail": detail}
+        event = {"seq": self._seq, "time": time.time(), "kind": kind, "name": name, "detail": detail}
         with contextlib.suppress(OSError):
             self._objects.put_json(f"{self._prefix}/events/{self._seq:06d}.json", event)
 
@@ -55,45 +65,53 @@ class Heartbeat:
 def main() -> int:
     """Run the attempt that the environment describes; 0 when it succeeded."""
     env = JobEnvironment.from_environ()
-    prefix = f"jobs/{env.job_id}/attempts/{env.attempt}"
     objects = Objects(env.object_store_url)
     log = env.attempt_spool / "logs" / "driver.log"
     tee = OutputTee(log)
-    shipper = LogShipper(log, f"{prefix}/logs/rank-driver", objects.put)
-    heartbeat = Heartbeat(objects, prefix)
-    timeline = Timeline(objects, prefix)
-    timeline.stage("driver_started")
+    shipper = LogShipper(log, f"{env.attempt_prefix}/logs/rank-driver", objects.put)
+    heartbeat = Heartbeat(objects, env.attempt_prefix)
+    timeline = Timeline(objects, env.attempt_prefix)
+    timeline.add("stage", "driver_started")
+    lost: dict[int, str] = {}
     try:
-        reason = _train(env, objects, timeline)
+        reason = _train(env, objects, timeline, lost)
     except Exception as error:  # the boundary: whatever went wrong becomes the attempt's reason
         reason = f"{type(error).__name__}: {error}"
-        print(reason, file=sys.stderr)
-    result = _result(objects, prefix, reason)
-    print(f"{result['outcome']}{': ' + str(result['reason']) if result['reason'] else ''}", flush=True)
-    heartbeat.close()
+    result = _result(env, objects, reason, lost)
+    if reason:
+        timeline.add("failure", str(result["reason"])[:500], rank=result["failed_rank"])
+    print(f"failed: {result['reason']}" if reason else "succeeded", flush=True)
     tee.close()
-    shipper.close()
-    if result["outcome"] == "failed" and not result["tail"]:
+    if not shipper.close():
+        env.keep_spool("the driver's log")
+    if reason and not result["tail"]:
         result["tail"] = last_lines(log)
-    objects.put_json(f"{prefix}/result.json", result)
-    shutil.rmtree(env.attempt_spool / "resume", ignore_errors=True)
-    return 0 if result["outcome"] == "succeeded" else 1
+    _persist(objects, f"{env.attempt_prefix}/result.json", result)
+    heartbeat.close()
+    with contextlib.suppress(OSError):
+        objects.delete_folder(_ray_folder(env))
+    env.drop_spool()
+    return 1 if reason else 0
 
 
-def _train(env: JobEnvironment, objects: Objects, timeline: Timeline) -> str | None:
-    """Run the ranks; the reason when they failed."""
+def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict[int, str]) -> str | None:
+    """Run the ranks; the reason when they failed, with the ranks whose Ray worker is gone put into ``lost``."""
     from trainyard_train.code_archive import stage_code
 
     code = stage_code(env, objects)
     if env.spec.kind == "script" and not (code / env.spec.entry).is_file():
         return f"the code has no file {env.spec.entry!r}"
-    timeline.stage("code_staged")
+    timeline.add("stage", "code_staged")
 
+    os.environ.update(_RAY_TRAIN)
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-    from ray.train.torch import TorchTrainer
 
-    from trainyard_train.rendezvous import AddressOnlyTorchConfig
+    # TorchTrainer without its import of torch into every process: see rendezvous.
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    from trainyard_train.objects import open_filesystem
+    from trainyard_train.rendezvous import RendezvousConfig
 
     ray.init(log_to_driver=False, logging_level="warning")
     wanted = env.spec.resources
@@ -102,23 +120,29 @@ def _train(env: JobEnvironment, objects: Objects, timeline: Timeline) -> str | N
         per_worker["GPU"] = wanted.gpus_per_worker
     if wanted.memory_gb_per_worker:
         per_worker["memory"] = wanted.memory_gb_per_worker * 2**30
-    trainer = TorchTrainer(
+    filesystem, base = open_filesystem(env.object_store_url)
+    print(f"attempt {env.attempt}: starting {env.workers} workers, each with {per_worker}", flush=True)
+    trainer = DataParallelTrainer(
         _worker,
         train_loop_config={"env": env},
-        torch_config=AddressOnlyTorchConfig(),
+        backend_config=RendezvousConfig(),
         scaling_config=ScalingConfig(num_workers=env.workers, use_gpu=wanted.gpus_per_worker > 0, resources_per_worker=per_worker),
         run_config=RunConfig(
             name=env.submission_id,
-            storage_path=_storage_path(env),
+            storage_path=f"{base}/{_ray_folder(env)}",
+            storage_filesystem=filesystem,
             failure_config=FailureConfig(max_failures=0, controller_failure_limit=2),
         ),
     )
     try:
         trainer.fit()
     except TrainingFailedError as error:
-        return f"Ray Train: {str(error).strip().splitlines()[0][:500]}"
+        for rank, failure in getattr(error, "worker_failures", {}).items():
+            if isinstance(failure, ray.exceptions.RayActorError):
+                lost[int(rank)] = _first_line(failure)
+        return f"Ray Train: {_first_line(error)}"
     except ray.exceptions.RayActorError as error:
-        return f"Ray lost a worker: {str(error).strip().splitlines()[0][:500]}"
+        return f"Ray Train's controller is gone: {_first_line(error)}"
     return None
 
 
@@ -128,29 +152,37 @@ def _worker(config: dict[str, Any]) -> None:
     run_rank(config["env"])
 
 
-def _storage_path(env: JobEnvironment) -> str:
-    """Where Ray Train keeps its own few state files: beside the job's objects."""
-    path = f"{env.object_store_url.rstrip('/')}/jobs/{env.job_id}/ray"
-    return path.removeprefix("file://") if path.startswith("file://") else path
+def _ray_folder(env: JobEnvironment) -> str:
+    """Where Ray Train keeps its own few state files while it runs."""
+    return f"{env.attempt_prefix}/ray"
 
 
-def _result(objects: Objects, prefix: str, reason: str | None) -> dict[str, Any]:
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0].strip()[:500] if lines else type(error).__name__
+
+
+def _result(env: JobEnvironment, objects: Objects, reason: str | None, lost: dict[int, str]) -> dict[str, Any]:
+    """The result object: the cause rather than ``reason`` where a rank's failure is known, and the model that was logged."""
     result: dict[str, Any] = {"outcome": "failed" if reason else "succeeded", "reason": reason, "failed_rank": None, "tail": []}
     result |= {"model_name": None, "model_uri": None, "model_version": None}
-    with contextlib.suppress(OSError, json.JSONDecodeError):
-        if reason:
-            failures = [objects.get_json(key) for key in objects.list(f"{prefix}/failures")]
-            if failures:
-                first = min(failures, key=lambda failure: float(failure["time"]))
-                result |= {"reason": f"rank {first['rank']} {_verb(first['reason'])}", "failed_rank": first["rank"], "tail": first["tail"]}
-        model = objects.get_json(f"{prefix}/model.json")
+    with contextlib.suppress(OSError, ValueError):
+        first: Failure | None = first_failure(read_failures(objects, env.attempt_prefix), lost) if reason else None
+        if first is not None:
+            result |= {"reason": f"rank {first.rank} {first.reason}", "failed_rank": first.rank, "tail": first.tail}
+        model = objects.get_json(f"{env.attempt_prefix}/model.json")
         if model:
             result |= {"model_name": model["name"], "model_uri": model["uri"], "model_version": model["version"]}
     return result
 
 
-def _verb(reason: str) -> str:
-    """The rank's reason as the end of a sentence."""
-    if reason.startswith("killed"):
-        return f"was {reason}"
-    return reason if reason.startswith("exited") else f"raised {reason}"
+def _persist(objects: Objects, key: str, value: dict[str, Any]) -> None:
+    """Write an object, trying again while the object store refuses. Raises OSError after two minutes."""
+    deadline = time.monotonic() + RESULT_SECONDS
+    while True:
+        try:
+            return objects.put_json(key, value)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)

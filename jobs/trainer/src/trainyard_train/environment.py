@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,23 @@ class JobEnvironment:
     def attempt_spool(self) -> Path:
         """Local folder of this attempt: logs, records, code, checkpoints on their way out."""
         return self.spool_dir / self.job_id / str(self.attempt)
+
+    @property
+    def attempt_prefix(self) -> str:
+        """Where this attempt's objects live."""
+        return f"jobs/{self.job_id}/attempts/{self.attempt}"
+
+    def keep_spool(self, what: str) -> None:
+        """Leave the attempt's folder on disk at the end: ``what`` in it could not be sent."""
+        with (self.attempt_spool / "unsent").open("a") as file:
+            file.write(f"{what}\n")
+
+    def drop_spool(self) -> None:
+        """Remove the attempt's folder from this machine, unless something in it could not be sent."""
+        if not (self.attempt_spool / "unsent").exists():
+            shutil.rmtree(self.attempt_spool, ignore_errors=True)
+            with contextlib.suppress(OSError):  # the job's folder holds other attempts
+                self.attempt_spool.parent.rmdir()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> JobEnvironment:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
 INTERVAL_SECONDS = 0.3
+CLOSE_SECONDS = 30.0
 TAIL_BYTES = 16 * 1024
 
 
@@ -42,13 +44,21 @@ class LogShipper:
                 while self._ship():
                     pass
 
-    def close(self) -> None:
-        """Ship the rest."""
+    def close(self) -> bool:
+        """Ship the rest; False when the object store would not take it for half a minute."""
         self._done.set()
         self._thread.join()
-        with contextlib.suppress(OSError):
-            while self._ship():
-                pass
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while True:
+            try:
+                while self._ship():
+                    pass
+            except OSError:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(INTERVAL_SECONDS)
+            else:
+                return True
 
 
 def last_lines(path: Path, count: int = 20) -> list[str]:

@@ -1,10 +1,11 @@
-"""The job's part of the object store, through Arrow's file systems (the ones Ray Train itself uses)."""
+"""The job's part of the object store, through Arrow's file systems (the ones that Ray Train itself uses)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -77,6 +78,12 @@ class Objects:
                 return content
         except FileNotFoundError:
             return None
+
+    def get_file(self, key: str, target: Path) -> None:
+        """Write the object to a local file, whose folder is made. Raises OSError, FileNotFoundError when there is none."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self._fs.open_input_stream(f"{self._base}/{key}") as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file, 8 * 2**20)
 
     def get_json(self, key: str) -> Any:
         """A JSON object, or None when there is none. Raises OSError."""

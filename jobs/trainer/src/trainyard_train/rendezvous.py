@@ -1,14 +1,17 @@
-"""How the ranks find each other: Ray Train places them, and each rank's own process forms the group as under torchrun."""
+"""How the ranks find each other: Ray Train places them, and each rank's own process forms the group as under torchrun.
+
+Nothing here imports torch: the driver, Ray Train's controller and its workers only watch over the training processes,
+and would pay for the import with seconds and half a gigabyte each.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
+from typing import Any
 
 import ray
 from ray.train.backend import Backend, BackendConfig
-from ray.train.torch import TorchConfig
 
 
 def _address_and_port() -> tuple[str, int]:
@@ -22,24 +25,21 @@ def _set_master(address: str, port: int) -> None:
     os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = address, str(port)
 
 
-class _AddressBackend(Backend):
-    """Gives every worker rank 0's address; forms no group in the Ray workers, which only watch over the training processes."""
+class _AddressBackend(Backend):  # type: ignore[misc]
+    """Gives every worker rank 0's address, and the GPUs of all workers of its machine, as torchrun does."""
 
     share_cuda_visible_devices = True
 
-    def on_start(self, worker_group, backend_config):  # type: ignore[no-untyped-def]
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        """See Backend."""
         address, port = worker_group.execute_single(0, _address_and_port)
         worker_group.execute(_set_master, address, port)
 
 
-@dataclass
-class AddressOnlyTorchConfig(TorchConfig):
-    """A TorchConfig whose process group is formed by the training processes themselves."""
+class RendezvousConfig(BackendConfig):  # type: ignore[misc]
+    """The backend of a trainer whose process group is formed by the training processes themselves."""
 
     @property
     def backend_cls(self) -> type[Backend]:
+        """See BackendConfig."""
         return _AddressBackend
-
-    @property
-    def train_func_context(self):  # type: ignore[no-untyped-def]
-        return BackendConfig.train_func_context.fget(self)

@@ -2,63 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import ctypes
 import importlib
 import os
 import random
 import runpy
-import signal
 import sys
-import threading
-import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 from trainyard_templates.runspec import RunSpec
 from trainyard_train import api
+from trainyard_train.process_guard import die_with_parent
 from trainyard_train.records import RecordWriter
+from trainyard_train.step_stamps import stamp_steps
 
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_the_agent() -> None:
-    """A killed Ray worker must not leave its training process behind (Linux)."""
-    parent = int(os.environ["TRAINYARD_AGENT_PID"])
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(137)
-
-
-def _stamp_steps(records: RecordWriter) -> None:
-    """Stamp the timeline from torch's own hooks: the group formed, the first and the last optimizer step."""
-    import torch
-    from torch.optim.optimizer import register_optimizer_step_post_hook
-
-    last: list[float] = []
-
-    def stepped(*_: Any) -> None:
-        if not last:
-            records.write("stage", name="first_step", detail={})
-            last.append(0.0)
-        last[0] = time.time()
-
-    def at_end() -> None:
-        if last:
-            records.write("stage", name="last_step", detail={"at": last[0]})
-
-    def await_group() -> None:
-        while not torch.distributed.is_initialized():
-            time.sleep(0.05)
-        records.write("stage", name="process_group_formed", detail={"backend": torch.distributed.get_backend()})
-
-    register_optimizer_step_post_hook(stepped)
-    atexit.register(at_end)
-    if torch.distributed.is_available():
-        threading.Thread(target=await_group, name="await process group", daemon=True).start()
+#: What gloo and NCCL say when a peer is gone; they raise plain RuntimeErrors for it.
+_PEER_GONE = ("closed by peer", "reset by peer", "broken pipe", "gloo", "nccl", "socket timeout", "connection refused")
 
 
 def _seed(seed: int) -> None:
@@ -89,29 +48,40 @@ def _run_function(spec: RunSpec) -> None:
 def _run_script(spec: RunSpec) -> None:
     script = Path.cwd() / spec.entry
     sys.argv = [spec.entry, *spec.argv]
-    sys.path[0] = str(script.parent)
+    sys.path.insert(0, str(script.parent))
     runpy.run_path(str(script), run_name="__main__")
 
 
 def _own_frames_left_out(error: BaseException) -> list[str]:
     """The traceback from the user's first frame on."""
+    own = ("trainyard_train/training_process", "runpy", "importlib")
     frames = error.__traceback__
-    while frames and (
-        "trainyard_train/training_process" in frames.tb_frame.f_code.co_filename or "runpy" in frames.tb_frame.f_code.co_filename
-    ):
+    while frames and any(part in frames.tb_frame.f_code.co_filename for part in own):
         frames = frames.tb_next
     return traceback.format_exception(type(error), error, frames)
 
 
+def _peer_is_gone(error: BaseException) -> bool:
+    """Whether this is a collective that broke because another rank ended."""
+    torch = sys.modules.get("torch")
+    cause: BaseException | None = error
+    while cause is not None:
+        if torch is not None and isinstance(cause, torch.distributed.DistError):
+            return True
+        if isinstance(cause, RuntimeError | ConnectionError) and any(part in str(cause).lower() for part in _PEER_GONE):
+            return True
+        cause = cause.__cause__
+    return False
+
+
 def main() -> int:
     """Run the spec's script or function; the exit code is the user code's own."""
-    _die_with_the_agent()
+    die_with_parent(int(os.environ["TRAINYARD_AGENT_PID"]))
     records = RecordWriter(Path(os.environ["TRAINYARD_RECORDS"]))
     spec = RunSpec.model_validate_json(os.environ.pop("TRAINYARD_SPEC"))
-    first = api.rank() == 0
     try:
-        if first:
-            _stamp_steps(records)
+        if api.rank() == 0:
+            stamp_steps(records)
             records.write("stage", name="train_function_entered", detail={})
         (_run_script if spec.kind == "script" else _run_function)(spec)
     except SystemExit as leaving:
@@ -120,14 +90,12 @@ def main() -> int:
         print(leaving.code, file=sys.stderr)
         return 1
     except BaseException as error:
+        records.write("error", type=type(error).__name__, message=str(error)[:2000], victim=_peer_is_gone(error))
         sys.stdout.flush()
         sys.stderr.write("".join(_own_frames_left_out(error)))
-        records.write("error", type=type(error).__name__, message=str(error)[:2000])
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.path = [entry for entry in sys.path if entry]
-    sys.path.insert(0, "")
     sys.exit(main())

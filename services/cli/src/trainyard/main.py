@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -59,10 +61,27 @@ def _app() -> typer.Typer:
         catalogue.templates,
         catalogue.capacity,
     ):
-        app.command(epilog=epilog())(function)
-    app.command("open", epilog=epilog())(catalogue.open_page)
-    app.add_typer(catalogue.data_app, name="data", epilog=epilog())
+        app.command(epilog=epilog())(_while_read(function))
+    app.command("open", epilog=epilog())(_while_read(catalogue.open_page))
+    data = typer.Typer(help="Send data sets, and list them.", epilog=epilog(), no_args_is_help=True, rich_markup_mode=None)
+    data.command("upload", epilog=epilog())(_while_read(catalogue.upload_data_set))
+    data.command("list", epilog=epilog())(_while_read(catalogue.list_data_sets))
+    app.add_typer(data, name="data")
     return app
+
+
+def _while_read(function: Callable[..., None]) -> Callable[..., None]:
+    """The command, ending quietly when the reader of its output goes away, as `head` does."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            function(*arguments, **options)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+            raise typer.Exit(ExitCode.BROKEN_PIPE) from None
+
+    return run
 
 
 def _show_version(wanted: bool) -> None:

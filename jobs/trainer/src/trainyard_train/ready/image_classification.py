@@ -6,6 +6,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,10 +23,12 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 
 def digits() -> tuple[Tensor, Tensor, list[str]]:
     """The handwritten digits inside scikit-learn: images (1797, 1, 8, 8) in 0..1, labels (1797,), class names."""
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    return torch.tensor(images, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16, torch.tensor(labels), [str(digit) for digit in range(10)]
+    package = find_spec("sklearn")  # found, not imported: that would take longer than an epoch
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("the default data set is the digits inside scikit-learn, which is not installed; give a data set")
+    table = np.loadtxt(Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    images = torch.tensor(table[:, :-1], dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
+    return images, torch.tensor(table[:, -1], dtype=torch.int64), [str(digit) for digit in range(10)]
 
 
 def load_images(path: Path, image_size: int) -> tuple[Tensor, Tensor, list[str]]:
@@ -96,6 +99,9 @@ class _Block(nn.Module):
 class ImageClassifier(nn.Module):
     """Images (N, C, H, W) in 0..1 to logits (N, classes); normalises with the training set's mean and deviation."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, channels: int, classes: int, width: int, dropout: float, mean: Tensor, std: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean.reshape(1, channels, 1, 1))
@@ -131,7 +137,8 @@ def _shift(size: int) -> Callable[[Tensor], Tensor]:
         down = torch.randint(0, 2 * reach + 1, (count, 1), device=images.device) + torch.arange(height, device=images.device)
         right = torch.randint(0, 2 * reach + 1, (count, 1), device=images.device) + torch.arange(width, device=images.device)
         sample = torch.arange(count, device=images.device)[:, None, None]
-        return padded.permute(0, 2, 3, 1)[sample, down[:, :, None], right[:, None, :]].permute(0, 3, 1, 2)
+        moved = padded.permute(0, 2, 3, 1)[sample, down[:, :, None], right[:, None, :]]
+        return moved.permute(0, 3, 1, 2).contiguous()
 
     return augment
 

@@ -84,6 +84,11 @@ def prepare(frame: pd.DataFrame, target: str | None, task: str) -> Table:
 class TabularModel(nn.Module):
     """Features (N, F) to logits (N, classes), or to values (N,) for regression, in the targets' own units."""
 
+    mean: Tensor
+    std: Tensor
+    goal_mean: Tensor
+    goal_std: Tensor
+
     def __init__(self, table: Table, index: Tensor, hidden: list[int], dropout: float) -> None:
         super().__init__()
         self.regression = table.classes is None

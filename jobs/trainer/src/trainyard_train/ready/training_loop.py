@@ -81,9 +81,12 @@ def evaluate(problem: Problem, model: nn.Module, dataset: TensorDataset, prefix:
     """Loss and metrics over a whole data set, each rank its share, added up over the ranks."""
     device = next(model.parameters()).device
     model.eval()
+    if torch.distributed.is_initialized():
+        for buffer in model.buffers():  # every rank kept its own running statistics; rank 0's are the ones that are saved
+            torch.distributed.broadcast(buffer, src=0)
     totals: dict[str, Tensor] = {"loss": torch.zeros((), dtype=torch.float64), "count": torch.zeros((), dtype=torch.float64)}
     own = torch.arange(ty.rank(), len(dataset), ty.world_size())
-    for index in own.split(batch_size):
+    for index in torch.split(own, batch_size):
         inputs, targets = (tensor.to(device) for tensor in dataset[index])
         outputs = model(inputs)
         figures = {"loss": problem.loss(outputs, targets) * len(index), "count": torch.tensor(len(index)), **problem.sums(outputs, targets)}
@@ -110,7 +113,8 @@ def _checkpoint(state: dict[str, Any], wanted: bool) -> Iterator[str | None]:
 
 
 def fit(problem: Problem, config: dict[str, Any]) -> dict[str, float]:
-    """Train for the epochs that the parameters ask for, resuming where an earlier attempt stopped; the last epoch's metrics."""
+    """Train for the epochs that the parameters ask for, resuming where an earlier attempt stopped; the last epoch's metrics
+    (none when every epoch was done before)."""
     ty.init_distributed()
     device = ty.device()
     model = problem.model.to(device)
@@ -123,7 +127,8 @@ def fit(problem: Problem, config: dict[str, Any]) -> dict[str, float]:
     schedule = make_schedule(optimizer, config, config["epochs"] * len(loader))
     dtype = autocast_dtype(config["precision"], device)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16 and device.type == "cuda")
-    first, step, metrics = _resume(model, optimizer, schedule, device)
+    first, step = _resume(model, optimizer, schedule, device)
+    metrics: dict[str, float] = {}
     for epoch in range(first, config["epochs"]):
         sampler.set_epoch(epoch)
         wrapped.train()
@@ -135,7 +140,7 @@ def fit(problem: Problem, config: dict[str, Any]) -> dict[str, float]:
             with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
                 loss = problem.loss(wrapped(inputs), targets)
             optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             scaler.step(optimizer)
             scaler.update()
             schedule.step()
@@ -168,15 +173,15 @@ def fit(problem: Problem, config: dict[str, Any]) -> dict[str, float]:
 
 def _resume(
     model: nn.Module, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler, device: torch.device
-) -> tuple[int, int, dict[str, float]]:
-    """Load the checkpoint, when there is one; (first epoch, steps done, no metrics yet)."""
+) -> tuple[int, int]:
+    """Load the checkpoint, when there is one; (epochs done, steps done)."""
     checkpoint = ty.resume_checkpoint()
     if checkpoint is None:
-        return 0, 0, {}
+        return 0, 0
     state = torch.load(checkpoint.path / "state.pt", map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
     if ty.rank() == 0:
         print(f"resuming after epoch {state['epoch']} (step {state['step']})", flush=True)
-    return int(state["epoch"]), int(state["step"]), {}
+    return int(state["epoch"]), int(state["step"])

@@ -29,4 +29,6 @@ def event_stream(*events: str) -> dict[str, Any]:
     """What the document says about a stream with these events."""
     names = ", ".join(f"`{event}`" for event in events)
     description = f"Server-sent events: {names}, then `end` with the Job; a comment every 15 s while nothing happens."
-    return {"description": description, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    fields = {"event": {"type": "string", "enum": [*events, "end"]}, "id": {"type": "string"}, "data": {"type": "string"}}
+    schema = {"type": "object", "properties": fields, "required": ["event", "data"]}
+    return {"description": description, "content": {"text/event-stream": {"schema": schema}}}

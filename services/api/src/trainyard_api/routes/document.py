@@ -33,13 +33,20 @@ def document(app: Flask) -> dict[str, Any]:
 def _operation(path: str, operation: dict[str, Any]) -> dict[str, Any]:
     """One operation; those that need no token say so."""
     for parameter in operation.get("parameters", []):
-        if parameter["schema"].get("default", "") is None:
-            del parameter["schema"]["default"]
+        parameter["schema"] = _without_null(parameter["schema"])
     operation["responses"] = dict(sorted(operation["responses"].items()))
     if path in OPEN_PATHS:
         operation = {**operation, "security": []}
         operation["responses"].pop("401", None)
     return operation
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that may be left out; there is no way to write null in a query or a header."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return {**{key: value for key, value in schema.items() if key not in ("anyOf", "default")}, **kinds[0]}
 
 
 def _schemas(base: type[BaseModel]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import IO, Any, get_args, get_origin, get_type_hints
 
 from flask import Flask, Request, Response, current_app, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from trainyard_api.routes.context import platform
 from trainyard_api.routes.problems import invalid
@@ -17,6 +17,8 @@ from trainyard_api.services.strict_json import parse_object, printable
 MAX_BODY_BYTES = 1024**2
 #: What a form needs beside its file: boundaries and headers of its parts.
 FORM_OVERHEAD_BYTES = 64 * 1024
+#: A refused body is read on for so many bytes: a connection closed on a client that still sends loses the answer.
+_DRAINED_BYTES = 32 * 1024**2
 
 
 class ApiRequest(Request):
@@ -26,7 +28,10 @@ class ApiRequest(Request):
         """The body's JSON object. Raises UnsupportedMediaType, RequestEntityTooLarge, Malformed, Invalid."""
         if not self.is_json:
             raise UnsupportedMediaType
-        return parse_object(self.get_data())
+        content = self.get_data()
+        if len(content) >= MAX_BODY_BYTES:  # Werkzeug cuts a body that came without its length
+            raise RequestEntityTooLarge
+        return parse_object(content)
 
     def _get_file_stream(
         self, total_content_length: int | None, content_type: str | None, filename: str | None = None, content_length: int | None = None
@@ -42,6 +47,7 @@ def register(app: Flask) -> None:
     app.request_class = ApiRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_check_query)
+    app.after_request(_drain)
 
 
 def read_form() -> None:
@@ -54,6 +60,15 @@ def read_form() -> None:
             request.files  # noqa: B018 - reads the body
         except (EOFError, ConnectionError) as error:
             raise BadRequest("the upload broke off") from error
+
+
+def _drain(response: Response) -> Response:
+    """Let a client whose body was refused come to the end of it, within reason."""
+    if response.status_code in (401, 413, 415) and request.environ.get("wsgi.input_terminated"):
+        left = _DRAINED_BYTES
+        while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, 65536))):
+            left -= len(piece)
+    return response
 
 
 def invalid_request(error: ValidationError) -> Response:

@@ -21,6 +21,7 @@ from trainyard_api.tracking import TrackingRefused, TrackingUnavailable
 log = logging.getLogger(__name__)
 
 COMMENT_SECONDS = 15.0
+_COMMENT = b":\n\n"
 #: Each stream holds one thread of the process, and other calls need some too.
 MAX_STREAMS = 32
 _KEY = "trainyard.streams"
@@ -61,7 +62,7 @@ def stream(open_follower: Callable[[], Follower], view: Callable[[Any], BaseMode
 def _parts(
     follower: Follower, batch: Batch, view: Callable[[Any], BaseModel], end: Callable[[Batch], BaseModel | None], seconds: float
 ) -> Iterator[bytes]:
-    yield b"retry: 1000\n\n"
+    yield _COMMENT  # the head goes out at once
     spoken = time.monotonic()
     while True:
         for item in batch.items:
@@ -75,7 +76,7 @@ def _parts(
         else:
             time.sleep(seconds)
             if time.monotonic() - spoken >= COMMENT_SECONDS:
-                yield b":\n\n"
+                yield _COMMENT
                 spoken = time.monotonic()
         try:
             batch = follower.poll()

@@ -51,6 +51,10 @@ def submit(platform: Platform, draft: JobDraft, *, key: str | None = None) -> tu
     Returns the job and whether it is new. Raises Invalid, and KeyReused when the key came with another draft.
     """
     fingerprint = draft.fingerprint()
+    if key is not None:  # what was accepted stays accepted, also when the engine has become smaller since
+        known = platform.repository.job_of_key(key, fingerprint)
+        if known is not None:
+            return known, False
     return platform.repository.create_job(_prepare(platform, draft), key=key, fingerprint=fingerprint)
 
 

@@ -68,6 +68,14 @@ class Jobs(Records):
             append_event(session, job, "stage", "accepted", {}, now)
             return job, True
 
+    def job_of_key(self, key: str, fingerprint: str) -> Job | None:
+        """The job that this key made before, or None. Raises KeyReused when it came with another body."""
+        with self.database.read() as session:
+            known = session.get(IdempotencyKey, key)
+            if known is not None and known.fingerprint != fingerprint:
+                raise KeyReused("this Idempotency-Key was used before with another body")
+            return None if known is None else session.get(Job, known.job_id)
+
     def get_job(self, job_id: str) -> Job:
         """The job; raises NotFound."""
         with self.database.read() as session:

@@ -16,8 +16,6 @@ from trainyard.terminal import one_line
 if TYPE_CHECKING:
     from trainyard.models import Template
 
-data_app = typer.Typer(help="Data sets of the platform.", no_args_is_help=True, rich_markup_mode=None)
-
 
 def models(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")] = 50,
@@ -80,8 +78,7 @@ def capacity(url: Url = None, as_json: Json = False) -> None:
     table(("", "FREE", "IN ALL"), rows, empty="")
 
 
-@data_app.command("upload")
-def upload(
+def upload_data_set(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A file, or a folder that is sent as a .zip.", show_default=False)],
     url: Url = None,
     as_json: Json = False,
@@ -97,8 +94,7 @@ def upload(
         typer.echo(found.id)
 
 
-@data_app.command("list")
-def list_data(url: Url = None, as_json: Json = False) -> None:
+def list_data_sets(url: Url = None, as_json: Json = False) -> None:
     """List data sets, newest first."""
     from trainyard.packing import human_bytes
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from trainyard.exit_codes import ExitCode
 from trainyard.terminal import one_line, printable
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def console(*, stderr: bool = False) -> Console:
 
     class PlainConsole(Console):
         def on_broken_pipe(self) -> None:
-            raise typer.Exit(ExitCode.BROKEN_PIPE)
+            raise BrokenPipeError
 
     stream = sys.stderr if stderr else sys.stdout
     return PlainConsole(stderr=stderr, markup=False, highlight=False, emoji=False, width=None if stream.isatty() else 1000)

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from trainyard_api.routes.schemas.base import ApiModel, Detail, Moment, RequestBody, plain_text
 from trainyard_api.settings import Settings
@@ -36,7 +35,7 @@ class JobRequest(RequestBody):
 class CloneRequest(RequestBody):
     """The fields in which the new job differs; ``parameters`` are merged."""
 
-    template: TemplateName | SkipJsonSchema[None] = None
+    template: TemplateName | None = None
     name: JobName | None = None
     parameters: dict[str, Any] = {}
     code: UploadId | None = None
@@ -58,13 +57,8 @@ class IdempotencyHeader(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    idempotency_key: str | SkipJsonSchema[None] = Field(
-        default=None,
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
-        description="The same key and body again answer the job that they made",
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")] | None = Field(
+        default=None, alias="Idempotency-Key", description="The same key and body again answer the job that they made"
     )
 
 

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from trainyard_api.routes.schemas.base import ApiModel, StreamQuery
 
@@ -14,13 +13,13 @@ Rank = Annotated[str, Field(pattern=r"^(driver|0|[1-9][0-9]{0,5})$", description
 class SourcesQuery(BaseModel):
     """Of which attempt; all of them by default."""
 
-    attempt: AttemptNumber | SkipJsonSchema[None] = None
+    attempt: AttemptNumber | None = None
 
 
 class LogQuery(BaseModel):
     """Which log: of the latest attempt and rank 0 by default."""
 
-    attempt: AttemptNumber | SkipJsonSchema[None] = None
+    attempt: AttemptNumber | None = None
     rank: Rank = "0"
 
 

@@ -5,6 +5,7 @@ import json
 import secrets
 import zipfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,14 @@ class Attempt:
         """When each stage was stamped, in Unix seconds."""
         return {event["name"]: event["time"] for event in self.events() if event["kind"] == "stage"}
 
+    def metrics(self, tracking: Tracking) -> dict[str, list[tuple[int, float]]]:
+        """The job's metrics in MLflow: (step, value) by key."""
+        assert self.run_id
+        return {
+            key: [(point.step, point.value) for point in tracking.metric_history(self.run_id, key)]
+            for key in tracking.metric_keys(self.run_id)
+        }
+
     def await_log(self, text: str, rank: int | str = 0, seconds: float = 60) -> None:
         """Return when a rank has written ``text``."""
         wait_for(f"{text!r} in the log of rank {rank}", lambda: text in self.log(rank), seconds=seconds, every=0.1)
@@ -113,7 +122,7 @@ class Lab:
         run_known: bool = True,
         environment: dict[str, str] | None = None,
     ) -> Attempt:
-        """Submit a job, or the next attempt of the job ``after``; ``run_known=False``: MLflow was down at acceptance, there is no run yet."""
+        """Submit a job, or the next attempt of the job ``after``; ``run_known=False``: there is no MLflow run yet."""
         kind = get(template)
         spec = kind.render(kind.validate({"workers": 2, **parameters}), code_uri=self.store_code(code) if code else None, data_uri=data)
         return self.submit_spec(spec, after=after, run_known=run_known, environment=environment)
@@ -140,15 +149,18 @@ class Lab:
         attempt = Attempt(self.engine, self.objects, job_id, number, run_id)
         self.engine.submit(
             Submission(
-                attempt.handle["submission_id"], job_id, number, spec.resources.workers, json.loads(spec.resources.model_dump_json()), variables
+                attempt.handle["submission_id"],
+                job_id,
+                number,
+                spec.resources.workers,
+                json.loads(spec.resources.model_dump_json()),
+                variables,
             )
         )
         return attempt
 
     def make_run(self, job_id: str) -> str:
         """The job's MLflow run, as the controller makes it; also written where the trainer looks for it."""
-        from datetime import UTC, datetime
-
         _, run_id = self.tracking.ensure_run(job_id, f"job {job_id}", datetime.now(UTC), {}, {})
         self.objects.put(f"jobs/{job_id}/mlflow_run_id", run_id.encode())
         return run_id

@@ -1,0 +1,37 @@
+"""One real Ray head and one MLflow server for all tests of the trainer, started when the first test wants them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.mlflow_server import MlflowServer, mlflow_server
+from tests.support.ray_head import RayHead, ray_head
+from tests.support.trainer_lab import Lab
+
+
+@pytest.fixture(scope="session")
+def ray() -> Iterator[RayHead]:
+    """A head with two CPUs."""
+    with ray_head(cpus=2) as head:
+        yield head
+
+
+@pytest.fixture(scope="session")
+def mlflow() -> Iterator[MlflowServer]:
+    """A server; a test that stops it starts it again."""
+    with mlflow_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, ray: RayHead, mlflow: MlflowServer) -> Lab:
+    """Where jobs are submitted."""
+    return Lab(tmp_path_factory.mktemp("lab"), ray, mlflow)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder with a name that a URL must quote."""
+    path = tmp_path / "a folder"
+    path.mkdir()
+    return path
