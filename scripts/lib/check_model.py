@@ -30,9 +30,7 @@ def main(job_id: str) -> int:
     images, labels = load_digits(return_X_y=True)
     answers = model.predict(images.reshape(-1, 1, 8, 8).astype(numpy.float32) / 16).argmax(axis=1)
     accuracy = float((answers == labels).mean())
-    print(
-        f"{job.model.name} version {job.model.version} reads {accuracy:.2%} of all {len(labels)} digits, the first ten as {answers[:10].tolist()}"
-    )
+    print(f"{job.model.name} version {job.model.version} reads {accuracy:.2%} of all {len(labels)} digits")
     return 0 if accuracy >= WANTED_ACCURACY else 1
 
 

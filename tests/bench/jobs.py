@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.bench.pairs import Figure, alternate
 from trainyard import Client
 from trainyard.embedded.config import PlatformConfig
+from trainyard.packing import packed_file
 
 WORKLOADS = Path(__file__).parent / "workloads"
 WORKERS = min(2, os.cpu_count() or 1)
@@ -67,7 +68,8 @@ def throughput(pairs: int, config: PlatformConfig) -> Figure:
     """Samples per second of a plain DDP program on two processes."""
     script = WORKLOADS / "ddp_throughput.py"
     with open_client(config) as client:
-        code = client.upload_code(script)
+        with packed_file(script) as packed:
+            code = client.upload_code(packed.path)
 
         def ours() -> float:
             parameters = {"entry": script.name, "workers": WORKERS}

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from tests.support.mlflow_server import MlflowServer
 from tests.support.ray_head import RayHead
 from tests.support.waiting import wait_for
@@ -78,7 +80,7 @@ class Attempt:
         assert self.run_id
         return {
             key: [(point.step, point.value) for point in tracking.metric_history(self.run_id, key)]
-            for key in tracking.metric_keys(self.run_id)
+            for key in tracking.latest_metrics(self.run_id)
         }
 
     def await_log(self, text: str, rank: int | str = 0, seconds: float = 60) -> None:
@@ -94,6 +96,8 @@ class Lab:
         self.engine = LocalEngine(ray.url, ray.token)
         self.objects = Objects(f"file://{folder}/objects")
         self.tracking = Tracking(mlflow.url)
+        #: How many MLflow runs were made here.
+        self.made_runs = 0
 
     def store_code(self, files: dict[str, str | Path]) -> str:
         """Pack files (text, or a path to copy from) into a code archive in the object store; its URI."""
@@ -163,4 +167,19 @@ class Lab:
         """The job's MLflow run, as the controller makes it; also written where the trainer looks for it."""
         _, run_id = self.tracking.ensure_run(job_id, f"job {job_id}", datetime.now(UTC), {}, {})
         self.objects.put(f"jobs/{job_id}/mlflow_run_id", run_id.encode())
+        self.made_runs += 1
         return run_id
+
+    def run(self, attempt: Attempt) -> dict[str, Any]:
+        """The job's run as MLflow's REST API shows it."""
+        answer = httpx.get(f"{self.mlflow.url}/api/2.0/mlflow/runs/get", params={"run_id": attempt.run_id}, trust_env=False)
+        run: dict[str, Any] = answer.raise_for_status().json()["run"]
+        return run
+
+    def count_runs(self) -> int:
+        """How many runs the MLflow server has, in all experiments."""
+        api = f"{self.mlflow.url}/api/2.0/mlflow"
+        experiments = httpx.post(f"{api}/experiments/search", json={"max_results": 1000}, trust_env=False).raise_for_status().json()
+        ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
+        found = httpx.post(f"{api}/runs/search", json={"experiment_ids": ids, "max_results": 1000}, trust_env=False)
+        return len(found.raise_for_status().json().get("runs", []))
