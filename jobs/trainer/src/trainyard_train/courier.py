@@ -92,9 +92,8 @@ class Courier:
 
     def _round(self) -> None:
         self.read_records()
-        problem = self._send_objects()
-        if self._batches is not None:
-            problem = self._batches.flush() or problem
+        problems = [self._send_objects(), self._batches.flush() if self._batches is not None else None]
+        problem = "; ".join(problem for problem in problems if problem) or None
         if problem != self._complaint:
             self._say(f"{problem}; training goes on, and it is tried again" if problem else "everything is sent again")
         self._complaint = problem

@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict[int, str]) -> str | None:
-    """Run the ranks; the reason when they failed, with the ranks whose Ray worker is gone put into ``lost``."""
+    """Run the ranks; the reason when they failed, with what Ray says about each failed rank put into ``lost``."""
     from trainyard_train.code_archive import stage_code
 
     code = stage_code(env, objects)
@@ -138,8 +138,7 @@ def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict
         trainer.fit()
     except TrainingFailedError as error:
         for rank, failure in getattr(error, "worker_failures", {}).items():
-            if isinstance(failure, ray.exceptions.RayActorError):
-                lost[int(rank)] = _first_line(failure)
+            lost[int(rank)] = _first_line(getattr(failure, "health_check_failure", failure))
         return f"Ray Train: {_first_line(error)}"
     except ray.exceptions.RayActorError as error:
         return f"Ray Train's controller is gone: {_first_line(error)}"

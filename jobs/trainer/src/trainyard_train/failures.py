@@ -37,8 +37,8 @@ def describe(returncode: int, error: Mapping[str, Any] | None, seconds: float) -
         hint = "; out of memory, or ended by hand" if returncode == -signal.SIGKILL else ""
         return f"was killed by {name} after {seconds:.0f} s{hint}"
     if error is not None:
-        message = str(error["message"]).strip().splitlines()
-        return f"raised {error['type']}: {message[0] if message else ''}".rstrip(": ")
+        message = " ".join(str(error["message"]).split())[:500]
+        return f"raised {error['type']}: {message}" if message else f"raised {error['type']}"
     return f"exited with code {returncode}"
 
 
@@ -47,11 +47,12 @@ def first_failure(failures: Iterable[Failure], lost: Mapping[int, str]) -> Failu
 
     Args:
         failures: what the agents wrote down.
-        lost: ranks whose Ray worker itself is gone, and what Ray says about it; they could write nothing.
+        lost: what Ray says about the ranks that failed; one that wrote nothing down is gone with its Ray worker.
     """
     written = sorted(failures, key=lambda failure: (failure.victim, failure.time))
     causes = [failure for failure in written if not failure.victim]
-    gone = [Failure(rank, 0.0, f"lost its Ray worker: {why}", []) for rank, why in sorted(lost.items())]
+    told = {failure.rank for failure in written}
+    gone = [Failure(rank, 0.0, f"lost its Ray worker: {why}", []) for rank, why in sorted(lost.items()) if rank not in told]
     return next(iter([*causes, *gone, *written]), None)
 
 

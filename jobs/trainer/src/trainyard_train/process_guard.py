@@ -29,7 +29,7 @@ class GroupGuard:
     def __init__(self, group: int) -> None:
         """``group`` is the process group's id."""
         reader, self._writer = os.pipe()
-        script = '(read _ <&3; kill -9 -- "-$1") 3<&0 </dev/null >/dev/null 2>&1 &'
+        script = 'exec 3<&0; (read _ <&3; kill -s KILL -- "-$1") </dev/null >/dev/null 2>&1 &'
         try:
             subprocess.run(["/bin/sh", "-c", script, "guard", str(group)], stdin=reader, check=True, start_new_session=True)
         finally:

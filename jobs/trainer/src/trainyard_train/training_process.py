@@ -47,7 +47,7 @@ def _run_function(spec: RunSpec) -> None:
 
 def _run_script(spec: RunSpec) -> None:
     script = Path.cwd() / spec.entry
-    sys.argv = [spec.entry, *spec.argv]
+    sys.argv = [str(script), *spec.argv]
     sys.path.insert(0, str(script.parent))
     runpy.run_path(str(script), run_name="__main__")
 

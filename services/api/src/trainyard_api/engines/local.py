@@ -66,7 +66,7 @@ class LocalEngine(Engine):
         body = {
             "entrypoint": f"exec {shlex.quote(sys.executable)} -m trainyard_train",
             "submission_id": submission.submission_id,
-            "runtime_env": {"env_vars": {**_RAY_ENVIRONMENT, **submission.environment, "TRAINYARD_WORKERS": str(submission.workers)}},
+            "runtime_env": {"env_vars": _environment(submission)},
             "metadata": {"trainyard_job_id": submission.job_id, "trainyard_attempt": str(submission.attempt)},
         }
         response = self._request("POST", "/api/jobs/", json=body)
@@ -125,3 +125,9 @@ class LocalEngine(Engine):
             raise EngineUnavailable("Ray's head has started and no machine has joined it yet")
         cpus, gpus, memory_gb = (round(sum(float(node[key]) for node in nodes), 2) for key in ("cpus", "gpus", "memory_gb"))
         return Capacity(cpus, gpus, memory_gb, nodes)
+
+
+def _environment(submission: Submission) -> dict[str, str]:
+    """The driver's variables. Ray expands ``$NAME`` in them, so that the spec, which is JSON, has its dollars escaped."""
+    spec = submission.environment.get("TRAINYARD_SPEC", "").replace("$", "\\u0024")
+    return {**_RAY_ENVIRONMENT, **submission.environment, "TRAINYARD_SPEC": spec, "TRAINYARD_WORKERS": str(submission.workers)}

@@ -92,6 +92,7 @@ def supervise(config: PlatformConfig, stop: threading.Event) -> None:
     with hold_lock(config):
         if orphans := sweep(config.marker):
             log.warning("ended %s processes that an earlier platform left behind", orphans)
+        shutil.rmtree(config.state_dir / "incoming", ignore_errors=True)  # uploads that a killed API had half received
         _prepare_ray_folder(config)
         table = ProcessTable(ProcessId(os.getpid(), psutil.Process().create_time()), {})
         kept = [_Kept(component, config) for component in components(config)]
