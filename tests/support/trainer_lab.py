@@ -84,8 +84,15 @@ class Attempt:
         }
 
     def await_log(self, text: str, rank: int | str = 0, seconds: float = 60) -> None:
-        """Return when a rank has written ``text``."""
-        wait_for(f"{text!r} in the log of rank {rank}", lambda: text in self.log(rank), seconds=seconds, every=0.1)
+        """Return when a rank has written ``text``; an attempt that ends without is shown."""
+
+        def written() -> bool:
+            result = self.result()
+            there = text in self.log(rank)
+            assert there or result is None, f"{result}\n{self.log(rank)}"
+            return there
+
+        wait_for(f"{text!r} in the log of rank {rank}", written, seconds=seconds, every=0.1)
 
 
 class Lab:

@@ -14,8 +14,8 @@ import trainyard_train as ty
 
 dist.init_process_group("gloo")
 mlflow.pytorch.autolog()
-mlflow.log_param("from", "user code")
 with mlflow.start_run() as run:
+    mlflow.log_param("from", "user code")
     for step in range(3):
         mlflow.log_metric("plain", step / 10, step=step)
     mlflow.log_text("kept", "notes.txt")

@@ -39,6 +39,7 @@ def test_digits_are_learned_and_their_model_is_registered(lab: Lab, mlflow_clien
     metrics = job.metrics(lab.tracking)
     [(_, accuracy)] = metrics["test_accuracy"]
     assert accuracy >= 0.97
+    assert len(metrics["validation_accuracy"]) == 15
     losses = metrics["train_loss"]
     assert [step for step, _ in losses] == sorted({step for step, _ in losses}), "each epoch once"
     assert len(losses) == 15

@@ -166,8 +166,7 @@ def train(config: dict[str, Any]) -> None:
     )
     metrics = fit(problem, config)
     metrics |= evaluate(problem, problem.model, TensorDataset(images[test], labels[test]), "test")
-    figures = {key: value for key, value in metrics.items() if key.startswith(("test_", "validation_"))}
-    ty.report({key: value for key, value in figures.items() if key.startswith("test_")}, step=config["epochs"])
+    figures = {key: value for key, value in metrics.items() if key.startswith("test_")}
     if ty.rank() == 0:
         print(f"test accuracy {metrics['test_accuracy']:.4f} on {len(test)} images", flush=True)
         with tempfile.TemporaryDirectory() as folder:

@@ -142,13 +142,12 @@ def train(config: dict[str, Any]) -> None:
     )
     metrics = fit(problem, config)
     metrics |= evaluate(problem, model, TensorDataset(table.features[test], table.targets[test]), "test")
-    figures = {key: value for key, value in metrics.items() if key.startswith(("test_", "validation_"))}
+    figures = {key: value for key, value in metrics.items() if key.startswith("test_")}
     if table.classes is None:
         spread = float(table.targets[test].var(unbiased=False))
         figures["test_r2"] = 1 - figures["test_squared_error"] / max(spread, 1e-12)
-    ty.report({key: value for key, value in figures.items() if key.startswith("test_")}, step=config["epochs"])
     if ty.rank() == 0:
-        print(" ".join(f"{key} {value:.4f}" for key, value in figures.items() if key.startswith("test_")), flush=True)
+        print(" ".join(f"{key} {value:.4f}" for key, value in figures.items()), flush=True)
         with tempfile.TemporaryDirectory() as folder:
             about = Path(folder) / "table.json"
             about.write_text(json.dumps({"features": table.names, "classes": table.classes}))
