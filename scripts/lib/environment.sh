@@ -24,14 +24,11 @@ digest() { cat "$@" | { sha256sum 2>/dev/null || shasum -a 256; } | cut -c1-16; 
 
 # uv, from its own hash-pinned file; it installs the 5 GB of the runtime in a fraction of pip's time.
 uv_command() {
-    local home="$CACHE/uv-$(digest requirements/uv.txt 2>/dev/null || echo new)"
+    local home
+    home="$CACHE/uv-$(digest requirements/uv.txt)"
     if [[ ! -x $home/bin/uv ]]; then
         "$(python_command)" -m venv "$home"
-        if [[ -s requirements/uv.txt ]]; then
-            "$home/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-        else
-            "$home/bin/pip" install --quiet --disable-pip-version-check -r requirements/uv.in
-        fi
+        "$home/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
     fi
     echo "$home/bin/uv"
 }

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import embedded, jobs, report
+from tests.bench.by_hand import fresh_config
 from tests.bench.pairs import Figure, spread
 from trainyard.embedded import lifecycle
 
@@ -31,7 +32,7 @@ def main() -> int:
         found.append(embedded.idle_memory(min(3, options.pairs)))
     if {"first-step", "throughput"} & set(wanted):
         folder = Path(tempfile.mkdtemp(prefix="bench-"))
-        config = embedded.fresh_config(folder)
+        config = fresh_config(folder)
         with lifecycle.platform(config):
             if "first-step" in wanted:
                 found.append(jobs.first_step(options.pairs, config))

@@ -1,12 +1,9 @@
-"""The peer of the embedded platform: a Ray head and an MLflow server, started by hand with the same options."""
+"""The peer of the embedded platform: its Ray head and its MLflow server alone, started without the rest, with the same options."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,51 +12,37 @@ from pathlib import Path
 import httpx
 import psutil
 
-from trainyard.embedded.config import free_ports
-from trainyard.embedded.processes import MARKER, marked_processes, start, sweep
+from trainyard.embedded.components import components
+from trainyard.embedded.config import PlatformConfig, free_ports
+from trainyard.embedded.processes import marked_processes, start, sweep
+
+
+def fresh_config(folder: Path) -> PlatformConfig:
+    """A platform in ``folder`` on free ports."""
+    port, mlflow, dashboard, ray = free_ports(4)
+    return PlatformConfig(folder, port=port, mlflow_port=mlflow, ray_dashboard_port=dashboard, ray_port=ray)
 
 
 @contextlib.contextmanager
 def ray_and_mlflow() -> Iterator[tuple[float, str]]:
     """Both servers; yields the seconds until they answered, and the marker of their processes."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    marker = f"by-hand-{secrets.token_hex(4)}"
-    port, dashboard, agent, client, mlflow = free_ports(5)
-    token = folder / "token"
-    token.write_text(secrets.token_urlsafe(32))
-    environment = {**os.environ, MARKER: marker, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    ray = [
-        sys.executable,
-        "-m",
-        "ray.scripts.scripts",
-        "start",
-        "--head",
-        "--block",
-        "--disable-usage-stats",
-        "--node-ip-address=127.0.0.1",
-    ]
-    ray += [
-        f"--port={port}",
-        f"--dashboard-port={dashboard}",
-        f"--dashboard-agent-listen-port={agent}",
-        f"--ray-client-server-port={client}",
-    ]
-    ray += [f"--temp-dir={folder}/ray", f"--object-store-memory={256 * 2**20}"]
-    server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(mlflow), "--workers", "1"]
-    server += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
+    config = fresh_config(Path(tempfile.mkdtemp(prefix="bench-")))
+    config.prepare_folders()
+    config.make_tokens()
+    servers = [one for one in components(config) if one.name in ("ray", "mlflow")]
     begun = time.monotonic()
     children = [
-        start(argv, environment=environment, log=folder / f"{name}.log", cwd=folder) for name, argv in (("ray", ray), ("mlflow", server))
+        start(one.argv, environment=one.environment, log=config.logs_dir / f"{one.name}.log", cwd=config.state_dir) for one in servers
     ]
     try:
-        await_answers([f"http://127.0.0.1:{dashboard}/api/gcs_healthz", f"http://127.0.0.1:{mlflow}/health"])
-        yield time.monotonic() - begun, marker
+        await_answers([f"{config.ray_dashboard_url}/api/gcs_healthz", f"{config.mlflow_url}/health"])
+        yield time.monotonic() - begun, config.marker
     finally:
-        sweep(marker, patience_seconds=1)
+        sweep(config.marker, patience_seconds=1)
         for child in children:
             child.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(config.state_dir, ignore_errors=True)
+        shutil.rmtree(config.ray_temp_dir, ignore_errors=True)
 
 
 def await_answers(urls: list[str], timeout_seconds: float = 240) -> None:

@@ -7,18 +7,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.by_hand import memory_mb, ray_and_mlflow
+from tests.bench.by_hand import fresh_config, memory_mb, ray_and_mlflow
 from tests.bench.pairs import Figure, alternate
 from trainyard.embedded import lifecycle
-from trainyard.embedded.config import PlatformConfig, free_ports
 
 SETTLE_SECONDS = 15
-
-
-def fresh_config(folder: Path) -> PlatformConfig:
-    """A platform in ``folder`` on free ports."""
-    port, mlflow, dashboard, ray = free_ports(4)
-    return PlatformConfig(folder, port=port, mlflow_port=mlflow, ray_dashboard_port=dashboard, ray_port=ray)
 
 
 def start_up(pairs: int) -> Figure:

@@ -1,38 +1,17 @@
 """The command and the client, against a real API."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.cli.platform import Served, served
+from tests.support.outcome import Outcome
 
 from trainyard import Client
 from trainyard.main import main
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one call of the command left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-    @property
-    def lines(self) -> list[Any]:
-        """The JSON lines on stdout."""
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 @pytest.fixture

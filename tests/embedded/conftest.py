@@ -1,34 +1,18 @@
 """One embedded platform for all of these tests, started by `trainyard up` and stopped by `trainyard down`."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.support.outcome import Outcome
 
 from trainyard import Client
 from trainyard.embedded.config import PlatformConfig, free_ports
 
 COMMAND_SECONDS = 400
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """What ``--json`` printed."""
-        return json.loads(self.out)
 
 
 class CommandLine:

@@ -32,7 +32,7 @@ def test_sample_trains_and_registers(trainyard: CommandLine, client: Client, con
     """The trained model is as good as promised, is in the registry, and the run holds everything."""
     submitted = trainyard("submit", "image-classification", "--workers", "2", "--tag", "team=vision", "--json")
     assert submitted.code == 0, submitted.err
-    job_id = submitted.document["id"]
+    job_id = submitted.json["id"]
     watched = trainyard("job", job_id, "--watch")
     assert watched.code == 0, watched.out + watched.err
     assert "epoch 15/15" in watched.out
@@ -93,7 +93,7 @@ def test_a_hang_ends_at_its_deadline(trainyard: CommandLine, client: Client, tmp
 
 def test_cancelling_a_running_job(trainyard: CommandLine, client: Client, tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(_HANGS)
-    job_id = trainyard("submit", str(tmp_path), "--json").document["id"]
+    job_id = trainyard("submit", str(tmp_path), "--json").json["id"]
     for event in client.stream_events(job_id):
         if getattr(event, "name", "") == "RUNNING":
             break

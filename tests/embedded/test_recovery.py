@@ -22,12 +22,12 @@ def test_killed_programs_come_back_and_a_killed_up_leaves_nothing(tmp_path: Path
     config = PlatformConfig.load(tmp_path)
     assert config is not None
 
-    pids = first.document["processes"]
+    pids = first.json["processes"]
     for name in ("api", "controller"):
         os.kill(pids[name], signal.SIGKILL)
 
     def restarted() -> bool:
-        now = command("status", "--json").document
+        now = command("status", "--json").json
         return bool(now["ready"]) and all(now["processes"].get(name, pids[name]) != pids[name] for name in ("api", "controller"))
 
     wait_for("the API and the controller to come back", restarted, seconds=60, every=0.5)

@@ -1,6 +1,7 @@
 """The whole API in this process, on SQLite and files below a temporary folder, with nothing behind it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,29 +22,46 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(state_dir=tmp_path, api_token_file=token, mlflow_url="http://127.0.0.1:9", max_upload_bytes=4 * 1024**2)
 
 
-@pytest.fixture
-def platform(settings: Settings) -> Iterator[Platform]:
-    """Its parts."""
+@contextmanager
+def opened(settings: Settings) -> Iterator[Platform]:
+    """A migrated platform's parts."""
     platform = Platform.open(settings)
     platform.migrate()
     yield platform
     platform.close()
 
 
-@pytest.fixture
-def app(platform: Platform) -> Flask:
+def app_on(platform: Platform) -> Flask:
     """The app on these parts."""
     app = create_app(platform=platform)
     app.test_client_class = ApiClient
     return app
 
 
-@pytest.fixture
-def client(app: Flask) -> ApiClient:
+def client_of(app: Flask) -> ApiClient:
     """A client with the token."""
     client = app.test_client()
     assert isinstance(client, ApiClient)
     return client
+
+
+@pytest.fixture
+def platform(settings: Settings) -> Iterator[Platform]:
+    """Its parts."""
+    with opened(settings) as platform:
+        yield platform
+
+
+@pytest.fixture
+def app(platform: Platform) -> Flask:
+    """The app on these parts."""
+    return app_on(platform)
+
+
+@pytest.fixture
+def client(app: Flask) -> ApiClient:
+    """A client with the token."""
+    return client_of(app)
 
 
 @pytest.fixture(scope="session")
@@ -56,23 +74,17 @@ def mlflow() -> Iterator[MlflowServer]:
 @pytest.fixture
 def tracked(settings: Settings, mlflow: MlflowServer) -> Iterator[Platform]:
     """The platform with that server."""
-    platform = Platform.open(settings.model_copy(update={"mlflow_url": mlflow.url}))
-    platform.migrate()
-    yield platform
-    platform.close()
+    with opened(settings.model_copy(update={"mlflow_url": mlflow.url})) as platform:
+        yield platform
 
 
 @pytest.fixture
 def tracked_app(tracked: Platform) -> Flask:
     """The app on it."""
-    app = create_app(platform=tracked)
-    app.test_client_class = ApiClient
-    return app
+    return app_on(tracked)
 
 
 @pytest.fixture
 def tracked_client(tracked_app: Flask) -> ApiClient:
     """A client of that app."""
-    client = tracked_app.test_client()
-    assert isinstance(client, ApiClient)
-    return client
+    return client_of(tracked_app)

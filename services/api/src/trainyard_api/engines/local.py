@@ -19,14 +19,6 @@ _PHASES = {
     "STOPPED": Phase.STOPPED,
 }
 
-#: Quick health checks, and logs left alone: the trainer ships them itself.
-_RAY_ENVIRONMENT = {
-    "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
-
 
 class LocalEngine(Engine):
     """Submits each attempt as one Ray job; handles are ``{"submission_id": ...}``."""
@@ -130,4 +122,4 @@ class LocalEngine(Engine):
 def _environment(submission: Submission) -> dict[str, str]:
     """The driver's variables. Ray expands ``$NAME`` in them, so that the spec, which is JSON, has its dollars escaped."""
     spec = submission.environment.get("TRAINYARD_SPEC", "").replace("$", "\\u0024")
-    return {**_RAY_ENVIRONMENT, **submission.environment, "TRAINYARD_SPEC": spec, "TRAINYARD_WORKERS": str(submission.workers)}
+    return {**submission.environment, "TRAINYARD_SPEC": spec, "TRAINYARD_WORKERS": str(submission.workers)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from trainyard.commands.output import age, console, emit, emit_list, say, span, state_cell, table
 from trainyard.commands.shared import Data, Deadline, JobId, Json, Name, Parameter, Tag, Url, Watch, open_client
+from trainyard.states import JobState
 from trainyard.terminal import one_line, printable
 
 if TYPE_CHECKING:
@@ -17,21 +17,9 @@ if TYPE_CHECKING:
     from trainyard.models import Attempt, Event, Job
 
 
-class State(StrEnum):
-    """The states that `--state` takes."""
-
-    QUEUED = "QUEUED"
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    RETRYING = "RETRYING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-
 def jobs(
     state: Annotated[
-        list[State] | None, typer.Option("--state", case_sensitive=False, help="In this state; repeat it for more.", show_default=False)
+        list[JobState] | None, typer.Option("--state", case_sensitive=False, help="In this state; repeat it for more.", show_default=False)
     ] = None,
     template: Annotated[str | None, typer.Option("--template", help="Of this job kind.", show_default=False)] = None,
     tag: Tag = None,

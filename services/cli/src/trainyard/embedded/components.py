@@ -77,7 +77,6 @@ def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
     return Component("ray", "Ray head", argv, environment, patience_seconds=3.0)
 

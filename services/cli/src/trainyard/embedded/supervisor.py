@@ -20,7 +20,7 @@ import psutil
 from trainyard.embedded.components import Component, components
 from trainyard.embedded.config import PlatformConfig
 from trainyard.embedded.errors import AlreadyRunning, PlatformError
-from trainyard.embedded.processes import MARKER, ProcessId, ProcessTable, end, start, sweep
+from trainyard.embedded.processes import MARKER, ProcessId, ProcessTable, end, marked_processes, start, sweep
 
 log = logging.getLogger("supervisor")
 
@@ -128,8 +128,6 @@ def _end_all(config: PlatformConfig, kept: list[_Kept]) -> None:
 
 def _ray_leftovers(config: PlatformConfig, kept: list[_Kept]) -> list[psutil.Process]:
     """What a dead head left behind: marked processes that belong to no other program."""
-    from trainyard.embedded.processes import marked_processes
-
     others = {process.pid for one in kept if one.component.name != "ray" for process in one.tree()}
     return [process for process in marked_processes(config.marker) if process.pid not in others]
 
