@@ -53,6 +53,7 @@ def ray_head(cpus: int = 2, environment: dict[str, str] | None = None) -> Iterat
         "--block",
         "--disable-usage-stats",
         "--include-log-monitor=false",
+        "--no-monitor",
     ]
     argv += ["--node-ip-address=127.0.0.1", f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
     argv += [f"--dashboard-agent-listen-port={agent}", f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}"]
@@ -60,6 +61,7 @@ def ray_head(cpus: int = 2, environment: dict[str, str] | None = None) -> Iterat
     argv += [f"--object-store-memory={_OBJECT_STORE_BYTES}"]
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TRAINYARD_"))}
     variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_file), "RAY_USAGE_STATS_ENABLED": "0", MARKER: marker}
+    variables |= {"DASHBOARD_METRIC_PORT": "-1"}  # a fixed port by default, and two heads may run at a time
     head = start(argv, environment=variables | (environment or {}), log=log, cwd=folder)
     url = f"http://127.0.0.1:{dashboard}"
     try:

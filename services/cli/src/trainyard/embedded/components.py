@@ -55,6 +55,7 @@ def _module(*argv: str) -> list[str]:
 def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
     agent, client, metrics, runtime_env = free_ports(4)
     argv = _module("ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats", "--log-color", "false")
+    argv.append("--no-monitor")  # one machine has nothing to scale, and the autoscaler's metrics port asks for no token
     options: dict[str, object] = {
         "node-ip-address": HOST,
         "port": config.ray_port,
@@ -77,6 +78,8 @@ def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # The dashboard's metrics server asks for no token and has no switch; a port that cannot be bound keeps it away.
+        "DASHBOARD_METRIC_PORT": "-1",
     }
     return Component("ray", "Ray head", argv, environment, patience_seconds=3.0)
 
