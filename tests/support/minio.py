@@ -1,9 +1,6 @@
 """A real S3 server for the tests: MinIO, built once from the pinned module in images/minio."""
 
-import fcntl
-import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,9 +12,8 @@ from urllib.request import urlopen
 
 from tests.support.processes import ServerUnavailable, end, free_port
 from tests.support.waiting import wait_for
-
-MODULE = Path(__file__).resolve().parents[2] / "images" / "minio"
-_BUILD = ["go", "build", "-trimpath", "-ldflags=-s -w"]
+from workbench.errors import WorkbenchError
+from workbench.go_tools import MINIO, build
 
 
 @dataclass(frozen=True)
@@ -38,28 +34,10 @@ def build_minio() -> Path:
         if not os.access(given, os.X_OK):
             raise ServerUnavailable(f"TRAINYARD_MINIO names {given}, which is no program")
         return Path(given)
-    cache = Path(os.environ.get("TRAINYARD_CACHE") or Path.home() / ".cache" / "trainyard")
-    digest = hashlib.sha256((MODULE / "go.mod").read_bytes() + (MODULE / "go.sum").read_bytes()).hexdigest()[:16]
-    binary = cache / f"minio-{digest}" / "minio"
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    with (binary.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not binary.exists():
-            _build(binary)
-    return binary
-
-
-def _build(binary: Path) -> None:
-    if shutil.which("go") is None:
-        raise ServerUnavailable("MinIO is built with Go, which is not installed (https://go.dev/dl), and TRAINYARD_MINIO names no binary")
-    partial = binary.with_suffix(".partial")
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-    built = subprocess.run(
-        [*_BUILD, "-o", str(partial), "github.com/minio/minio"], cwd=MODULE, env=environment, capture_output=True, text=True
-    )
-    if built.returncode:
-        raise ServerUnavailable(f"MinIO could not be built: {built.stderr.strip()[-500:]}")
-    partial.replace(binary)
+    try:
+        return build(MINIO)["minio"]
+    except WorkbenchError as reason:
+        raise ServerUnavailable(str(reason)) from reason
 
 
 @contextmanager

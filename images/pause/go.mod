@@ -1,0 +1,3 @@
+module trainyard.dev/images/pause
+
+go 1.26
