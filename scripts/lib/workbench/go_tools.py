@@ -85,12 +85,13 @@ ETCD = GoTool("scripts/tools/etcd", names=(("go.etcd.io/etcd/server/v3", "etcd")
 COREDNS = GoTool("scripts/tools/coredns")
 KUBE_ROUTER = GoTool("scripts/tools/kube-router")
 HELM = GoTool("scripts/tools/helm")
+KIND = GoTool("scripts/tools/kind")
 KUBERAY_OPERATOR = GoTool("images/kuberay-operator", names=(("github.com/ray-project/kuberay/ray-operator", "manager"),))
 KUEUE = GoTool("images/kueue", names=(("sigs.k8s.io/kueue/cmd/kueue", "manager"),))
 MINIO = GoTool("images/minio")
 PAUSE = GoTool("images/pause")
 
-TOOLS = {tool.name: tool for tool in (KUBERNETES, ETCD, COREDNS, KUBE_ROUTER, HELM, KUBERAY_OPERATOR, KUEUE, MINIO, PAUSE)}
+TOOLS = {tool.name: tool for tool in (KUBERNETES, ETCD, COREDNS, KUBE_ROUTER, HELM, KUBERAY_OPERATOR, KUEUE, MINIO, PAUSE, KIND)}
 
 
 def build(tool: GoTool) -> dict[str, Path]:

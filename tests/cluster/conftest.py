@@ -1,0 +1,70 @@
+"""A real cluster for the tests: `./scripts/test cluster` runs them, and nothing else does."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.report import write_report
+from tests.cluster.tiny_image import layer, push, toolbox_program
+
+CLUSTER = Path(__file__).parents[2] / "scripts" / "cluster"
+
+Kubectl = Callable[..., str]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Only a run that asks for them (`-m cluster`) collects these tests: they need root or a container engine, and minutes."""
+    return True if "cluster" not in (config.option.markexpr or "") else None
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The path of an administrator's kubeconfig; the cluster is up, and stays up after the tests."""
+    subprocess.run([CLUSTER, "up"], check=True, stdout=sys.stderr)
+    path = subprocess.run([CLUSTER, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path) -> Kubectl:
+    """``kubectl("get", "pods", input=None, seconds=120) -> str``: standard output; AssertionError with what kubectl said when it fails."""
+    from workbench.go_tools import KUBERNETES, build
+
+    program = build(KUBERNETES)["kubectl"]
+
+    def run(*arguments: str, input: str | None = None, seconds: float = 120) -> str:
+        command = [str(program), f"--kubeconfig={kubeconfig}", *arguments]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=seconds)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}"
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def toolbox(kubeconfig: Path) -> str:
+    """The reference of a small image in the local registry; see ``toolbox/main.go`` for what it can do."""
+    return push("trainyard/toolbox", "test", [layer({"toolbox": toolbox_program()})], ["/toolbox"])
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A fresh namespace that holds to Pod Security `restricted`; deleted afterwards, with all that is in it."""
+    name = f"test-{time.time_ns():x}"
+    kubectl("create", "namespace", name)
+    kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A failed test leaves a folder with what the cluster looked like, before its namespace goes."""
+    report = yield
+    run = getattr(item, "funcargs", {}).get("kubectl")
+    if report.failed and run is not None:
+        report.sections.append(("report", f"What the cluster looked like: {write_report(run, item.name)}"))
+    return report
