@@ -1,5 +1,7 @@
 """The migrations make exactly the tables that the models describe, and can be taken back."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -36,6 +38,12 @@ def test_downgrade_leaves_nothing_and_upgrade_works_again(database: Database) ->
     database.migrate()
     with database.engine.connect() as connection:
         assert set(Base.metadata.tables) < set(inspect(connection).get_table_names())
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(url: str) -> None:
+    code = "import sys; from trainyard_api.store.database import Database; Database(sys.argv[1]).migrate(); print('alembic' in sys.modules)"
+    answers = [subprocess.run([sys.executable, "-c", code, url], check=True, capture_output=True, text=True).stdout.strip() for _ in "12"]
+    assert answers == ["True", "False"]
 
 
 def test_processes_that_start_together_migrate_once(url: str) -> None:

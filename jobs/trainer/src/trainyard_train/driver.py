@@ -20,10 +20,11 @@ RESULT_SECONDS = 120.0
 #: Ray Train V2 is told of failures quickly, starts no process that this use of it does not need, and leaves the output alone.
 _RAY_TRAIN = {
     "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
 }
 
 
@@ -107,9 +108,7 @@ def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 
-    # TorchTrainer without its import of torch into every process: see rendezvous.
-    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-
+    from trainyard_train.lean_trainer import LeanTrainer
     from trainyard_train.objects import open_filesystem
     from trainyard_train.rendezvous import RendezvousConfig
 
@@ -122,7 +121,7 @@ def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict
         per_worker["memory"] = wanted.memory_gb_per_worker * 2**30
     filesystem, base = open_filesystem(env.object_store_url)
     print(f"attempt {env.attempt}: starting {env.workers} workers, each with {per_worker}", flush=True)
-    trainer = DataParallelTrainer(
+    trainer = LeanTrainer(
         _worker,
         train_loop_config={"env": env},
         backend_config=RendezvousConfig(),
