@@ -82,7 +82,7 @@ def test_models_templates_capacity_and_open(platform, client, trainyard):
     job = client.submit("tabular").id
     run = platform.run_id(job)
     assert trainyard("open", job).out.strip().endswith(f"/runs/{run}")
-    assert trainyard("open").out.strip() == platform.url
+    assert trainyard("open").out.strip() == f"{platform.url}/#token={platform.token}"
 
 
 def test_metrics_are_summed_up_and_followed(platform, client, trainyard):

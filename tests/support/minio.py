@@ -41,14 +41,14 @@ def build_minio() -> Path:
 
 
 @contextmanager
-def minio_server(*folders: Path) -> Iterator[Minio]:
-    """Start a server on 127.0.0.1, on ``folders`` or a temporary one. Raises ServerUnavailable."""
+def minio_server(*folders: Path, host: str = "127.0.0.1") -> Iterator[Minio]:
+    """Start a server on an address of this machine, on ``folders`` or a temporary one. Raises ServerUnavailable."""
     binary = build_minio()
     user, password = "trainyard-test", "trainyard-test-secret"
     with tempfile.TemporaryDirectory(prefix="trainyard-minio-", ignore_cleanup_errors=True) as home:
         port, log = free_port(), Path(home, "server.log")
         places = [str(folder) for folder in folders] or [f"{home}/data"]
-        command = [binary, "server", "--address", f"127.0.0.1:{port}", "--console-address", f"127.0.0.1:{free_port()}", *places]
+        command = [binary, "server", "--address", f"{host}:{port}", "--console-address", f"127.0.0.1:{free_port()}", *places]
         environment = {
             "HOME": home,
             "PATH": os.environ["PATH"],
@@ -60,7 +60,7 @@ def minio_server(*folders: Path) -> Iterator[Minio]:
         with log.open("wb") as output:
             server = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=home)
         try:
-            endpoint = f"http://127.0.0.1:{port}"
+            endpoint = f"http://{host}:{port}"
             wait_for("MinIO", lambda: _answers(endpoint, server, log), seconds=60)
             yield Minio(
                 endpoint,

@@ -164,7 +164,7 @@ def test_a_users_retry_has_a_fresh_budget_and_reopens_the_run(yard: Yard, leader
 
 
 def late(yard: Yard, job_id: str, number: int = 1, seconds: float = 3600) -> None:
-    yard.repository.update_attempt(job_id, number, created_at=utcnow() - timedelta(seconds=seconds))
+    yard.repository.update_attempt(job_id, number, admitted_at=utcnow() - timedelta(seconds=seconds))
 
 
 def test_past_its_deadline_a_job_is_stopped_and_fails_without_a_retry(yard: Yard, leader: Leader) -> None:

@@ -10,7 +10,7 @@ from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 
-class UnannouncedScaling(FixedScalingPolicy):
+class UnannouncedScaling(FixedScalingPolicy):  # type: ignore[misc]  # Ray is not typed
     """A fixed number of workers that is not announced to Ray's autoscaler: there is none behind a head that the platform starts."""
 
     def after_controller_start(self, train_run_context: Any) -> None:
@@ -20,7 +20,7 @@ class UnannouncedScaling(FixedScalingPolicy):
         """Tell nobody."""
 
 
-class LeanTrainer(DataParallelTrainer):
+class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not typed
     """A run of N workers that feed themselves, in a Ray job of their own.
 
     Left out, each a process of its own beside the ranks: the manager of Ray Data sets (there are none), the cleaner of placement

@@ -5,6 +5,7 @@ from flask_openapi.openapi import OpenAPI
 
 from trainyard_api import routes
 from trainyard_api.routes import context, instrumentation, problems, requests, security, sse
+from trainyard_api.routes.portal import Portal
 from trainyard_api.routes.schemas.problem import Problem
 from trainyard_api.services.platform import Platform
 from trainyard_api.settings import Settings
@@ -13,7 +14,7 @@ _VERSION = "1.0.0"
 
 
 def create_app(settings: Settings | None = None, *, platform: Platform | None = None) -> OpenAPI:
-    """The API as a WSGI app, on the platform that ``settings`` (by default the environment) describes.
+    """The API as a WSGI app, on the platform that ``settings`` (by default the environment) describes; with the portal where it is set.
 
     Raises OSError or ValueError for settings that cannot be used, such as a token file that is missing or empty.
     """
@@ -35,4 +36,7 @@ def create_app(settings: Settings | None = None, *, platform: Platform | None = 
     requests.register(app)
     sse.register(app)
     routes.register(app)
+    if platform.settings.portal_dir is not None:
+        auth = "none" if platform.settings.api_token_file is None else "token"
+        app.wsgi_app = Portal(app.wsgi_app, platform.settings.portal_dir, auth=auth)  # type: ignore[method-assign]
     return app

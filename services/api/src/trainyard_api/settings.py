@@ -2,10 +2,10 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -30,13 +30,30 @@ class Settings(BaseSettings):
         default="",
         description="MLflow URL that a user's browser can open; mlflow_url by default",
     )
-    engine: Literal["local", "memory"] = "local"
+    engine: Literal["local", "kubernetes", "memory"] = "local"
     ray_address: str = Field(default="http://127.0.0.1:8720", description="URL of the Ray dashboard")
     ray_auth_token_file: Path | None = None
     api_token_file: Path | None = Field(
         default=None,
         description="Bearer token of the embedded API; no authentication when unset",
     )
+    portal_dir: Path | None = Field(default=None, description="The portal's build, served beside the API; nothing is when unset")
+    teams_file: Path | None = Field(default=None, description="JSON list of teams (see teams.Team); one team 'default' when unset")
+    instance: str = Field(
+        default="trainyard",
+        pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        description="app.kubernetes.io/instance of everything that the Kubernetes engine makes",
+    )
+    trainer_image: str = Field(default="", description="Image of jobs on CPUs")
+    trainer_cuda_image: str = Field(default="", description="Image of jobs that ask for GPUs; trainer_image by default")
+    trainer_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    trainer_image_pull_secrets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Names of Secrets in each team's namespace, with commas between them"
+    )
+    job_secret: str = Field(default="", description="Secret in each team's namespace that holds the object store's credentials")
+    job_mlflow_url: str = Field(default="", description="MLflow as pods see it; mlflow_url by default")
+    job_s3_endpoint_url: str = Field(default="", description="The S3 endpoint as pods see it; AWS's own when empty")
+    job_s3_region: str = "us-east-1"
     max_upload_bytes: int = Field(default=2 * 1024**3, gt=0)
     max_unpacked_bytes: int = Field(default=8 * 1024**3, gt=0)
     poll_seconds: float = Field(default=0.5, gt=0, description="Pause between two rounds of the controller")
@@ -47,6 +64,25 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("trainer_image_pull_secrets", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("teams_file", mode="before")
+    @classmethod
+    def _no_file(cls, value: Any) -> Any:
+        return value or None
+
+    @model_validator(mode="after")
+    def _usable_from_pods(self) -> Self:
+        if self.engine == "kubernetes":
+            if not self.trainer_image:
+                raise ValueError("TRAINYARD_ENGINE=kubernetes needs TRAINYARD_TRAINER_IMAGE: the image that jobs run in")
+            if not self.object_store_url.startswith("s3://"):
+                raise ValueError("TRAINYARD_ENGINE=kubernetes needs a TRAINYARD_OBJECT_STORE_URL like s3://bucket, which pods can reach")
+        return self
 
     @cached_property
     def database(self) -> str:

@@ -12,6 +12,8 @@ import httpx
 
 EXPERIMENT = "Trainyard"
 _API = "/api/2.0/mlflow"
+#: Each run is one more call to MLflow.
+_VERSIONS_WITH_RUNS = 50
 
 
 class TrackingUnavailable(Exception):
@@ -129,6 +131,14 @@ class Tracking:
         run = self._call("GET", "runs/get", params={"run_id": run_id})["run"]
         return {row["key"]: _point(row) for row in run["data"].get("metrics", [])}
 
+    def _metrics_of(self, run_id: str) -> dict[str, float]:
+        """The run's last figures, those of the machine left out; nothing when the run was deleted."""
+        try:
+            latest = self.latest_metrics(run_id)
+        except TrackingRefused:
+            return {}
+        return {key: point.value for key, point in latest.items() if not key.startswith("system/")}
+
     def metric_history(self, run_id: str, key: str) -> list[MetricPoint]:
         """Every point of one series, by step and then time."""
         points: list[MetricPoint] = []
@@ -142,11 +152,13 @@ class Tracking:
                 return sorted(points, key=lambda point: (point.step, point.timestamp))
 
     def model_versions(self, limit: int = 200) -> Iterator[ModelVersion]:
-        """Registered versions, newest first."""
+        """Registered versions, newest first; the newest ones that have no metrics of their own come with their run's."""
         body = self._call("GET", "model-versions/search", params={"max_results": limit, "order_by": "last_updated_timestamp DESC"})
-        for row in body.get("model_versions", []):
+        for number, row in enumerate(body.get("model_versions", [])):
             tags = {tag["key"]: tag["value"] for tag in row.get("tags", [])}
             metrics = {metric["key"]: float(metric["value"]) for metric in row.get("metrics", []) or []}
+            if not metrics and row.get("run_id") and number < _VERSIONS_WITH_RUNS:
+                metrics = self._metrics_of(row["run_id"])
             uri = f"models:/{row['name']}/{row['version']}"
             yield ModelVersion(
                 row["name"],

@@ -27,6 +27,7 @@ from trainyard.models import (
     MetricPoint,
     Metrics,
     ModelVersion,
+    Team,
     Template,
     TemplateSummary,
     Upload,
@@ -89,6 +90,7 @@ class Client:
         name: str | None = None,
         code: str | None = None,
         data: str | None = None,
+        team: str | None = None,
         tags: Mapping[str, str] | None = None,
         retries: int = 0,
         deadline_seconds: int | None = None,
@@ -101,6 +103,7 @@ class Client:
             parameters: of the template; what is left out gets its default.
             name: for people; the server makes one by default.
             code, data: ids of uploads.
+            team: whose job it is; the server's first team by default.
             tags: labels to find the job by.
             retries: attempts after the first one fails.
             deadline_seconds: after which an attempt is stopped.
@@ -112,6 +115,7 @@ class Client:
             "parameters": dict(parameters or {}),
             "code": code,
             "data": data,
+            "team": team,
             "tags": dict(tags or {}),
             "retries": retries,
             "deadline_seconds": deadline_seconds,
@@ -124,6 +128,7 @@ class Client:
         *,
         states: Iterable[str] = (),
         template: str | None = None,
+        team: str | None = None,
         tags: Mapping[str, str] | None = None,
         query: str | None = None,
         sort: str = "-created_at",
@@ -134,13 +139,14 @@ class Client:
         Args:
             states: any of these; all by default.
             template: of this job kind.
+            team: of this team.
             tags: with all of these.
             query: text in the name.
             sort: `created_at`, `name` or `state`; `-` in front for descending.
             page_size: jobs per request.
         """
         wanted = {"state": [str(state) for state in states], "tag": [f"{key}:{value}" for key, value in (tags or {}).items()]}
-        params: dict[str, Any] = {**wanted, "template": template, "q": query, "sort": sort, "limit": page_size}
+        params: dict[str, Any] = {**wanted, "template": template, "team": team, "q": query, "sort": sort, "limit": page_size}
         params = {key: value for key, value in params.items() if value not in (None, [])}
         while True:
             page = self._http.json("GET", "/jobs", params=params)
@@ -290,6 +296,10 @@ class Client:
     def get_template(self, name: str) -> Template:
         """One job kind, with its parameters' schema."""
         return self._one(Template, self._http.json("GET", f"/templates/{quote(name, safe='')}"))
+
+    def list_teams(self) -> list[Team]:
+        """The teams; the first is that of jobs that name none."""
+        return list(self._many(Team, self._http.json("GET", "/teams")))
 
     def capacity(self) -> Capacity:
         """What the engine has, and has free."""

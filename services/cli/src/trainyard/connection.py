@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from trainyard.errors import InvalidInput
 
@@ -26,6 +26,11 @@ class Connection:
     def loopback(self) -> bool:
         """Whether the server is on this machine."""
         return is_loopback(self.url)
+
+    @property
+    def portal_url(self) -> str:
+        """The portal, signed in: a browser keeps what follows the # to itself, and the portal takes it out of the address."""
+        return f"{self.url}/#token={quote(self.token, safe='')}" if self.token else self.url
 
     def __repr__(self) -> str:
         return f"Connection(url={self.url!r}, token={'set' if self.token else None})"

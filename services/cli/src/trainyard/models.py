@@ -27,6 +27,7 @@ class Job(_Answer):
     id: str
     name: str
     template: str
+    team: str = "default"
     state: JobState
     reason: str | None = None
     parameters: dict[str, Any] = {}
@@ -139,6 +140,15 @@ class Template(TemplateSummary):
     """A job kind with the JSON Schema (2020-12) of its parameters."""
 
     parameters: dict[str, Any]
+
+
+class Team(_Answer):
+    """A team: its queue in the cluster, the only job kinds that it may submit, and how many jobs it may run; None: no limit."""
+
+    name: str
+    queue: str | None = None
+    allowed_templates: list[str] | None = None
+    max_jobs: int | None = None
 
 
 class Upload(_Answer):

@@ -28,7 +28,10 @@ def main() -> int:
     objects = open_store(settings.object_store)
     engine = open_engine(settings, objects)
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    Controller(settings, database, objects, engine, Tracking(settings.mlflow_url), owner).run(stop)
+    try:
+        Controller(settings, database, objects, engine, Tracking(settings.mlflow_url), owner).run(stop)
+    finally:
+        engine.close()
     return 0
 
 

@@ -18,6 +18,7 @@ from trainyard_api.store import lease as leases
 from trainyard_api.store.database import Database
 from trainyard_api.store.errors import LeaseLost
 from trainyard_api.store.repository import Repository
+from trainyard_api.teams import load_teams
 from trainyard_api.tracking import Tracking
 
 log = logging.getLogger(__name__)
@@ -39,10 +40,11 @@ class Controller:
         *,
         patience: Patience | None = None,
     ) -> None:
-        """``owner`` names this process among all that may lead."""
+        """``owner`` names this process among all that may lead. Raises ValueError for a teams file that cannot be used."""
         self._settings, self._database, self._objects = settings, database, objects
         self._engine, self._tracking, self._owner = engine, tracking, owner
         self._repository = Repository(database)
+        self._teams = load_teams(settings.teams_file)
         self._patience = patience or Patience()
 
     def run(self, stop: threading.Event) -> None:
@@ -71,7 +73,7 @@ class Controller:
 
     def steps(self, term: Term) -> Steps:
         """The engine's side of one term."""
-        return Steps(self._settings, self._repository, self._objects, self._engine, term, self._patience)
+        return Steps(self._settings, self._repository, self._objects, self._engine, self._teams, term, self._patience)
 
     def sync(self, term: Term) -> MlflowSync:
         """MLflow's side of one term."""

@@ -84,6 +84,7 @@ class MlflowSync:
         tags = {
             "trainyard.template": job.template,
             "trainyard.engine": self._settings.engine,
+            "trainyard.team": job.team,
             "trainyard.code": job.code or "",
             "trainyard.data": job.data or "",
             **{key: str(value) for key, value in job.tags.items()},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trainyard_api.engines.base import Capacity
+from trainyard_api.engines.base import Capacity, Engine, EngineStatus, Phase
 from trainyard_api.store.models import Attempt, Job
+from trainyard_api.teams import Teams
 
 #: Requests are fractions of cores; this much rounding is forgiven.
 _EPSILON = 1e-6
@@ -24,10 +27,11 @@ class FreeCapacity:
 
     @classmethod
     def of(cls, capacity: Capacity, placed: list[tuple[Job, Attempt]]) -> FreeCapacity:
-        """What is left beside the attempts that are not cleaned up yet."""
+        """What is left beside the attempts that were admitted and are not cleaned up yet."""
         free = cls(capacity.cpus, capacity.gpus, capacity.memory_gb)
         for job, attempt in placed:
-            free.take(job.resources, attempt.workers)
+            if attempt.admitted_at is not None:
+                free.take(job.resources, attempt.workers)
         return free
 
     def workers_that_fit(self, resources: dict[str, Any]) -> int | None:
@@ -58,6 +62,50 @@ class FreeCapacity:
     def as_dict(self) -> dict[str, float]:
         """For the capacity row."""
         return {f"{name}_free": max(0.0, round(getattr(self, name), 2)) for name in _UNITS}
+
+
+class StartGate:
+    """Which teams may start a job now.
+
+    Where an engine may give a job some of its workers and make it wait for the others, a team's next job starts only when the one
+    before has all of its workers, and nobody's starts while no machine has room for one that has started: so no two wait for each other.
+    """
+
+    def __init__(self, engine: Engine, teams: Teams, placed: list[tuple[Job, Attempt]], statuses: Mapping[str, EngineStatus]) -> None:
+        """``statuses`` are what the engine said of attempts, by submission id; one of which nothing is known is taken to be starting."""
+        self._engine, self._limits = engine, {team.name: team.max_jobs for team in teams}
+        self._jobs = Counter(job.team for job, _ in placed)
+        self._starting: dict[str, str] = {}
+        self._crowded: str | None = None
+        for job, attempt in placed:
+            if attempt.finished_at is None and self._gated(job.team):
+                status = statuses.get(attempt.submission_id)
+                if status is None or (status.phase is Phase.PENDING and status.incomplete):
+                    self._starting[job.team] = job.id
+                if status is not None and status.crowded:
+                    self._crowded = job.id
+
+    def holds(self, team: str) -> str | None:
+        """Why a job of this team does not start now, or None when it may."""
+        limit = self._limits.get(team)
+        if limit is not None and self._jobs[team] >= limit:
+            return f"the team {team} runs as many jobs at a time as it may ({limit})"
+        if not self._gated(team):
+            return None
+        if team in self._starting:
+            return f"waits until job {self._starting[team]} of the same team has all its workers"
+        if self._crowded is not None:
+            return f"waits until there is room for job {self._crowded}, which came first"
+        return None
+
+    def started(self, team: str, job_id: str) -> None:
+        """A job of this team has just been started."""
+        self._jobs[team] += 1
+        if self._gated(team):
+            self._starting[team] = job_id
+
+    def _gated(self, team: str) -> bool:
+        return not (self._engine.starts_whole or self._engine.queues(team))
 
 
 def _workers(resources: dict[str, Any]) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.controller.attempt_objects import EventReader, Heartbeats, clean, log_tail, read_result
 from trainyard_api.controller.patience import Patience
-from trainyard_api.controller.placement import FreeCapacity
+from trainyard_api.controller.placement import FreeCapacity, StartGate
 from trainyard_api.controller.term import Term
 from trainyard_api.controller.verdicts import stop_due, verdict
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
@@ -23,6 +23,7 @@ from trainyard_api.store.errors import LeaseLost, NotFound, StateConflict
 from trainyard_api.store.models import Attempt, Job, utcnow
 from trainyard_api.store.repository import Repository, WaitingJob
 from trainyard_api.store.states import JobState
+from trainyard_api.teams import Teams
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,17 @@ class Steps:
     """Everything the leader does with the engine, for one term."""
 
     def __init__(
-        self, settings: Settings, repository: Repository, objects: ObjectStore, engine: Engine, term: Term, patience: Patience
+        self,
+        settings: Settings,
+        repository: Repository,
+        objects: ObjectStore,
+        engine: Engine,
+        teams: Teams,
+        term: Term,
+        patience: Patience,
     ) -> None:
         self._settings, self._repository, self._objects, self._engine = settings, repository, objects, engine
+        self._teams = teams
         self._term, self._lease, self._patience = term, term.lease, patience
         self._events = EventReader(objects)
         self._heartbeats = Heartbeats(objects, interval=patience.heartbeat)
@@ -44,6 +53,8 @@ class Steps:
         self._result_seen: dict[tuple[str, int], float] = {}
         self._stop_asked: dict[str, float] = {}
         self._complaints: dict[str, str] = {}
+        #: What the engine last said of each attempt, by submission id.
+        self._statuses: dict[str, EngineStatus] = {}
 
     def round(self) -> None:
         """Go once round everything. Raises LeaseLost and SQLAlchemyError; whatever one job meets does not stop the others."""
@@ -101,22 +112,33 @@ class Steps:
         placed = self._repository.uncleaned_attempts()
         busy = {job.id for job, _ in placed}
         whole, free = FreeCapacity.of(capacity, []), FreeCapacity.of(capacity, placed)
+        gate = StartGate(self._engine, self._teams, placed, self._statuses)
+        full = False
         for job in self._repository.waiting_jobs():
             if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
                 continue
-            shortage = whole.shortage(job.resources)
-            if job.reason != shortage and (shortage or job.state is JobState.QUEUED):
-                self._repository.explain_waiting(job.id, shortage, lease=self._lease)
-            if shortage:  # must not hold up the queue for ever
+            queued = self._engine.queues(job.team)
+            shortage = None if queued else whole.shortage(job.resources)
+            held = shortage or gate.holds(job.team)
+            if job.reason != held and (shortage or job.state is JobState.QUEUED):  # one that failed goes on saying why
+                self._repository.explain_waiting(job.id, held, lease=self._lease)
+            if held:  # must not hold up the others for ever
                 continue
-            workers = free.workers_that_fit(job.resources)
+            if queued:
+                workers: int | None = int(job.resources.get("workers") or 1)
+            else:
+                workers = None if full else free.workers_that_fit(job.resources)
             if workers is None:
-                break
-            free.take(job.resources, workers)
+                full = True
+                continue
+            if not queued:
+                free.take(job.resources, workers)
+            gate.started(job.team, job.id)
             self._guarded(job.id, lambda job=job, workers=workers: self._start(job, workers))  # type: ignore[misc]
 
     def _start(self, waiting: WaitingJob, workers: int) -> None:
-        job, attempt = self._repository.start_attempt(waiting.id, waiting.state, workers, lease=self._lease)
+        admitted = not self._engine.queues(waiting.team)
+        job, attempt = self._repository.start_attempt(waiting.id, waiting.state, workers, admitted=admitted, lease=self._lease)
         self._submit(job, attempt)
 
     def _submit(self, job: Job, attempt: Attempt) -> None:
@@ -130,7 +152,16 @@ class Steps:
             "TRAINYARD_MLFLOW_URL": self._settings.mlflow_url,
             "TRAINYARD_MLFLOW_RUN_ID": job.mlflow_run_id or "",
         }
-        submission = Submission(attempt.submission_id, job.id, attempt.number, attempt.workers, job.resources, environment)
+        submission = Submission(
+            attempt.submission_id,
+            job.id,
+            attempt.number,
+            attempt.workers,
+            job.resources,
+            environment,
+            team=job.team,
+            deadline_seconds=job.deadline_seconds,
+        )
         try:
             handle = self._engine.submit(submission)
         except SubmissionRefused as refused:
@@ -138,6 +169,9 @@ class Steps:
             self._repository.finish_attempt(job, JobState.FAILED, outcome="failed", reason=reason, lease=self._lease)
             self._update(attempt, cleaned_at=utcnow())
             return
+        except EngineUnavailable as error:
+            self._explain(job, EngineStatus(Phase.PENDING, str(error)))
+            raise
         self._update(attempt, handle=handle)
 
     # --- following --------------------------------------------------------------------------------------------------
@@ -159,17 +193,29 @@ class Steps:
             if not given_up:
                 raise
             status = EngineStatus(Phase.RUNNING, str(error))
+        self._statuses[attempt.submission_id] = status
+        if attempt.admitted_at is None and status.phase not in (Phase.QUEUED, Phase.MISSING):
+            self._repository.admit_attempt(attempt, lease=self._lease)
         job = self._take_events(job, attempt)
+        self._explain(job, status)
         result = read_result(self._objects, job.id, attempt.number)
         if status.phase.ended or given_up:
             self._end(job, attempt, status)
         elif result is not None:
             if self._lingers(attempt) and attempt.stop_requested_at is None:
                 self._request_stop(attempt, None)
+        elif status.doomed and attempt.stop_requested_at is None:
+            self._request_stop(attempt, clean(status.message or "the engine gave it up"))
         elif status.phase is Phase.RUNNING and attempt.stop_requested_at is None:
             timeout = self._settings.heartbeat_timeout_seconds
             if self._heartbeats.silent_seconds(job.id, attempt.number) > timeout:
                 self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s")
+
+    def _explain(self, job: Job, status: EngineStatus) -> None:
+        """Say on the job why it does not run yet, as the engine sees it."""
+        reason = clean(status.message) if status.message else None
+        if job.state is JobState.STARTING and not status.phase.ended and not status.doomed and job.reason != reason:
+            self._repository.explain_waiting(job.id, reason, lease=self._lease)
 
     def _request_stop(self, attempt: Attempt, reason: str | None) -> None:
         """Write down why and since when, so that a new leader goes on from there; the engine is asked from then on."""
@@ -247,6 +293,7 @@ class Steps:
             memory.forget(attempt.job_id, attempt.number)
         self._result_seen.pop((attempt.job_id, attempt.number), None)
         self._stop_asked.pop(attempt.submission_id, None)
+        self._statuses.pop(attempt.submission_id, None)
 
     def _update(self, attempt: Attempt, **columns: Any) -> None:
         self._repository.update_attempt(attempt.job_id, attempt.number, lease=self._lease, **columns)

@@ -52,7 +52,9 @@ def backoff(attempts: int, *, base_seconds: float = 2.0, limit_seconds: float = 
 
 
 def _overdue(job: Job, attempt: Attempt, now: datetime) -> bool:
-    return job.deadline_seconds is not None and now > attempt.created_at + timedelta(seconds=job.deadline_seconds)
+    if job.deadline_seconds is None or attempt.admitted_at is None:
+        return False
+    return now > attempt.admitted_at + timedelta(seconds=job.deadline_seconds)
 
 
 def _account(status: EngineStatus) -> str:

@@ -8,11 +8,15 @@ __all__ = ["Capacity", "Engine", "EngineStatus", "EngineUnavailable", "Phase", "
 
 
 def open_engine(settings: Settings, objects: ObjectStore) -> Engine:
-    """The engine that ``settings.engine`` names."""
+    """The engine that ``settings.engine`` names. Raises ValueError for settings that it cannot work with."""
     if settings.engine == "memory":
         from trainyard_api.engines.memory import MemoryEngine
 
         return MemoryEngine(objects)
+    if settings.engine == "kubernetes":
+        from trainyard_api.engines.kubernetes import KubernetesEngine
+
+        return KubernetesEngine.open(settings)
     from trainyard_api.engines.local import LocalEngine
 
     return LocalEngine(settings.ray_address, settings.read_token(settings.ray_auth_token_file))

@@ -19,6 +19,8 @@ class SubmissionRefused(Exception):
 class Phase(StrEnum):
     """Where the engine's job stands."""
 
+    #: A queue of the engine's own holds it back; it has no resources yet.
+    QUEUED = "queued"
     PENDING = "pending"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -30,7 +32,7 @@ class Phase(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing of the job runs any more."""
-        return self not in (Phase.PENDING, Phase.RUNNING)
+        return self not in (Phase.QUEUED, Phase.PENDING, Phase.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,24 @@ class Submission:
     workers: int
     resources: dict[str, Any]
     environment: dict[str, str]
+    team: str = "default"
+    #: How long the attempt may take; the controller stops it then, so to the engine this is a net below that.
+    deadline_seconds: int | None = None
 
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """The phase, and in words why when it ended badly."""
+    """The phase, and in words why it waits or ended badly.
+
+    ``doomed``: it still runs, but cannot succeed any more and should be stopped; ``message`` is why.
+    ``incomplete``: some of its workers have no place yet. ``crowded``: because no machine has room for them.
+    """
 
     phase: Phase
     message: str | None = None
+    doomed: bool = False
+    incomplete: bool = False
+    crowded: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,12 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
+    #: Whether all workers of a job get their resources together or none does, so that half-started jobs cannot block each other.
+    starts_whole: ClassVar[bool] = True
+
+    def queues(self, team: str) -> bool:
+        """Whether a queue of the engine's own decides when this team's jobs start."""
+        return False
 
     @abstractmethod
     def submit(self, submission: Submission) -> dict[str, Any]:
@@ -98,3 +116,6 @@ class Engine(ABC):
     @abstractmethod
     def capacity(self) -> Capacity:
         """What the engine can hold."""
+
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
+        """Let go of what the engine holds in this process; its jobs go on."""

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
+from trainyard_api.engines.driver import driver_environment
 
 _PHASES = {
     "PENDING": Phase.PENDING,
@@ -58,7 +59,7 @@ class LocalEngine(Engine):
         body = {
             "entrypoint": f"exec {shlex.quote(sys.executable)} -m trainyard_train",
             "submission_id": submission.submission_id,
-            "runtime_env": {"env_vars": _environment(submission)},
+            "runtime_env": {"env_vars": driver_environment(submission)},
             "metadata": {"trainyard_job_id": submission.job_id, "trainyard_attempt": str(submission.attempt)},
         }
         response = self._request("POST", "/api/jobs/", json=body)
@@ -88,7 +89,9 @@ class LocalEngine(Engine):
         exit_code = found.get("driver_exit_code")
         if phase is Phase.FAILED and exit_code not in (None, 0):
             message = f"the job's driver ended with exit code {exit_code}"
-        return EngineStatus(phase, str(message).strip().splitlines()[0][:500] if message else None)
+        if not phase.ended or not message:
+            return EngineStatus(phase)
+        return EngineStatus(phase, str(message).strip().splitlines()[0][:500])
 
     def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
         """See Engine."""
@@ -117,9 +120,3 @@ class LocalEngine(Engine):
             raise EngineUnavailable("Ray's head has started and no machine has joined it yet")
         cpus, gpus, memory_gb = (round(sum(float(node[key]) for node in nodes), 2) for key in ("cpus", "gpus", "memory_gb"))
         return Capacity(cpus, gpus, memory_gb, nodes)
-
-
-def _environment(submission: Submission) -> dict[str, str]:
-    """The driver's variables. Ray expands ``$NAME`` in them, so that the spec, which is JSON, has its dollars escaped."""
-    spec = submission.environment.get("TRAINYARD_SPEC", "").replace("$", "\\u0024")
-    return {**submission.environment, "TRAINYARD_SPEC": spec, "TRAINYARD_WORKERS": str(submission.workers)}

@@ -46,7 +46,16 @@ def list_jobs(query: JobsQuery) -> Response:
     """List jobs, page by page"""
     tags = [(key, value) for key, _, value in (tag.partition(":") for tag in query.tag)]
     page = platform().repository.list_jobs(
-        JobQuery(query.state, query.template or None, tags, query.q or None, query.sort, query.cursor or None, query.limit)
+        JobQuery(
+            states=query.state,
+            template=query.template or None,
+            team=query.team or None,
+            tags=tags,
+            text=query.q or None,
+            sort=query.sort,
+            cursor=query.cursor or None,
+            limit=query.limit,
+        )
     )
     items = [JobView.of(job, platform().settings) for job in page.items]
     return answer(JobPage(items=items, next_cursor=page.next_cursor))

@@ -1,13 +1,14 @@
 """The parts that every use case works with, opened once per process."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.objects import ObjectStore, open_store
 from trainyard_api.settings import Settings
 from trainyard_api.store import Database, Repository
+from trainyard_api.teams import Teams, load_teams
 from trainyard_api.tracking import Tracking
 
 log = logging.getLogger(__name__)
@@ -22,12 +23,17 @@ class Platform:
     repository: Repository
     objects: ObjectStore
     tracking: Tracking
+    teams: Teams = field(default_factory=Teams)
 
     @classmethod
     def open(cls, settings: Settings) -> "Platform":
-        """Open everything; nothing but SQLite's folder is touched before the first use. Raises ValueError for a URL that cannot be used."""
+        """Open everything; nothing but SQLite's folder is touched before the first use.
+
+        Raises ValueError for a URL or a teams file that cannot be used.
+        """
+        teams = load_teams(settings.teams_file)
         database = Database(settings.database)
-        return cls(settings, database, Repository(database), open_store(settings.object_store), Tracking(settings.mlflow_url))
+        return cls(settings, database, Repository(database), open_store(settings.object_store), Tracking(settings.mlflow_url), teams)
 
     def migrate(self) -> None:
         """Bring the tables up to date. A database that does not answer is no reason not to start: calls then answer 503."""

@@ -17,6 +17,7 @@ from trainyard_api.services.strict_json import printable
 from trainyard_api.store.errors import NotFound
 from trainyard_api.store.models import Job, Upload
 from trainyard_api.store.repository import NewJob
+from trainyard_api.teams import Team, UnknownTeam
 from trainyard_templates import RunSpec, Template, UnknownTemplate
 from trainyard_templates import get as get_template
 from trainyard_templates.base import CommonParameters
@@ -35,6 +36,7 @@ class JobDraft:
     parameters: dict[str, Any] = field(default_factory=dict)
     code: str | None = None
     data: str | None = None
+    team: str | None = None
     tags: dict[str, str] = field(default_factory=dict)
     retries: int = 0
     deadline_seconds: int | None = None
@@ -67,6 +69,7 @@ def clone(platform: Platform, job_id: str, changes: dict[str, Any]) -> Job:
         name=None if old.name == default_name(old.template, old.id) else old.name,
         code=old.code,
         data=old.data,
+        team=old.team,
         tags=dict(old.tags),
         retries=old.retries,
         deadline_seconds=old.deadline_seconds,
@@ -81,7 +84,8 @@ def _prepare(platform: Platform, draft: JobDraft) -> NewJob:
         template = get_template(draft.template)
     except UnknownTemplate as unknown:
         raise Invalid(FieldError("template", str(unknown), unknown.fix)) from unknown
-    errors = _tag_errors(draft.tags)
+    team, errors = _find_team(platform, draft.team, template)
+    errors += _tag_errors(draft.tags)
     code, code_errors = _find_code(platform, template, draft.code)
     data, data_errors = _find_data(platform, template, draft.data)
     errors += code_errors + data_errors
@@ -98,15 +102,17 @@ def _prepare(platform: Platform, draft: JobDraft) -> NewJob:
     errors += _entry_errors(template, parameters, spec, code)
     errors += _config_errors(parameters.model_dump(mode="json"), spec)
     capacity = platform.repository.get_capacity()
-    if capacity is not None:
+    # A queue has limits of its own, and a cluster that grows on demand has no largest node.
+    if capacity is not None and team is not None and team.queue is None:
         errors += misfits(spec.resources, capacity)
-    if errors:
+    if errors or team is None:
         raise Invalid(*errors)
     job_id = new_job_id()
     return NewJob(
         id=job_id,
         name=draft.name or default_name(template.name, job_id),
         template=template.name,
+        team=team.name,
         parameters=parameters.model_dump(mode="json"),
         tags=draft.tags,
         spec=spec.model_dump(mode="json"),
@@ -116,6 +122,22 @@ def _prepare(platform: Platform, draft: JobDraft) -> NewJob:
         retries=draft.retries,
         deadline_seconds=draft.deadline_seconds,
     )
+
+
+def _find_team(platform: Platform, name: str | None, template: Template) -> tuple[Team | None, list[FieldError]]:
+    """The team that the job is of, and whether it may run this kind of job."""
+    if name is None:
+        team = platform.teams.default
+    else:
+        try:
+            team = platform.teams.get(name)
+        except UnknownTeam:
+            message = f"there is no team {printable(name)}"
+            return None, [FieldError("team", message, did_you_mean(name, platform.teams.names))]
+    if team.allowed_templates is not None and template.name not in team.allowed_templates:
+        fix = f"use one of: {', '.join(team.allowed_templates)}" if team.allowed_templates else "submit it for another team"
+        return team, [FieldError("template", f"the team {team.name} may not run {template.name}", fix)]
+    return team, []
 
 
 def _tag_errors(tags: dict[str, str]) -> list[FieldError]:

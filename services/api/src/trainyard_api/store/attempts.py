@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from trainyard_api.store.lease import Lease, check_lease
@@ -27,9 +27,12 @@ class TrainerEvent:
 class Attempts(Records):
     """The attempts and events tables."""
 
-    def start_attempt(self, job_id: str, source: JobState, workers: int, *, lease: Lease | None = None) -> tuple[Job, Attempt]:
+    def start_attempt(
+        self, job_id: str, source: JobState, workers: int, *, admitted: bool = True, lease: Lease | None = None
+    ) -> tuple[Job, Attempt]:
         """STARTING: make the next attempt's row before anything is asked of the engine, so that nothing runs unknown.
 
+        ``admitted=False``: a queue of the engine's own decides when it gets its resources (see ``admit_attempt``).
         Raises StateConflict when the job is no longer in ``source``, NotFound, LeaseLost.
         """
         now = utcnow()
@@ -38,12 +41,29 @@ class Attempts(Records):
             job = move_job(session, job_id, source, JobState.STARTING, not_before=None)
             job.attempt += 1
             attempt = Attempt(
-                job_id=job_id, number=job.attempt, submission_id=f"ty-{job_id}-{job.attempt}", workers=workers, created_at=now
+                job_id=job_id,
+                number=job.attempt,
+                submission_id=f"ty-{job_id}-{job.attempt}",
+                workers=workers,
+                created_at=now,
+                admitted_at=now if admitted else None,
             )
             session.add(attempt)
-            append_event(session, job, "stage", "admitted", {"workers": workers}, now)
+            if admitted:
+                append_event(session, job, "stage", "admitted", {"workers": workers}, now)
             session.flush()
             return job, attempt
+
+    def admit_attempt(self, attempt: Attempt, *, lease: Lease | None = None) -> None:
+        """The engine's queue has let it go: its time counts from now. Raises NotFound, LeaseLost."""
+        now = utcnow()
+        with self.database.write() as session:
+            check_lease(session, lease)
+            job = find_job(session, attempt.job_id, lock=True)
+            first = update(Attempt).where(Attempt.job_id == attempt.job_id, Attempt.number == attempt.number, Attempt.admitted_at.is_(None))
+            if cast("CursorResult[Any]", session.execute(first.values(admitted_at=now))).rowcount:
+                append_event(session, job, "stage", "admitted", {"workers": attempt.workers}, now)
+        attempt.admitted_at = now
 
     def update_attempt(self, job_id: str, number: int, *, lease: Lease | None = None, **columns: Any) -> None:
         """Set columns of one attempt; nothing happens when it is gone."""

@@ -83,7 +83,7 @@ class Database:
         latest = max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
         try:
             with self.engine.connect() as connection:
-                return connection.scalar(text("SELECT version_num FROM alembic_version")) == latest
+                return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == latest)
         except DBAPIError:  # no such table, or no database: the upgrade says which
             return False
 

@@ -25,6 +25,7 @@ class NewJob:
     tags: dict[str, str]
     spec: dict[str, Any]
     resources: dict[str, Any]
+    team: str = "default"
     code: str | None = None
     data: str | None = None
     retries: int = 0
@@ -36,6 +37,7 @@ class WaitingJob:
     """The little that the controller must know of a job to place it."""
 
     id: str
+    team: str
     state: JobState
     resources: dict[str, Any]
     reason: str | None
@@ -104,9 +106,10 @@ class Jobs(Records):
         due = Job.not_before.is_(None) | (Job.not_before <= utcnow())
         with self.database.read() as session:
             # An active job is never settled; saying so lets both databases use the small index of unsettled jobs.
-            statement = select(Job.id, Job.state_name, Job.resources, Job.reason).where(Job.settled_at.is_(None), waiting, due)
-            rows = session.execute(statement.order_by(Job.created_at, Job.id)).all()
-        return [WaitingJob(job_id, JobState(state), resources, reason) for job_id, state, resources, reason in rows]
+            statement = select(Job.id, Job.team, Job.state_name, Job.resources, Job.reason)
+            statement = statement.where(Job.settled_at.is_(None), waiting, due).order_by(Job.created_at, Job.id)
+            rows = session.execute(statement).all()
+        return [WaitingJob(job_id, team, JobState(state), resources, reason) for job_id, team, state, resources, reason in rows]
 
     def transition(
         self, job_id: str, source: JobState, target: JobState, *, reason: str | None = None, lease: Lease | None = None, **columns: Any
@@ -126,8 +129,8 @@ class Jobs(Records):
             session.execute(update(Job).where(Job.id == job_id).values(**columns))
 
     def explain_waiting(self, job_id: str, reason: str | None, *, lease: Lease | None = None) -> None:
-        """Say why a queued or retrying job does not start; nothing happens when it has moved on."""
-        waiting = Job.state_name.in_([JobState.QUEUED.value, JobState.RETRYING.value])
+        """Say why a job does not run yet; nothing happens when it has moved on."""
+        waiting = Job.state_name.in_([JobState.QUEUED.value, JobState.RETRYING.value, JobState.STARTING.value])
         with self.database.write() as session:
             check_lease(session, lease)
             session.execute(update(Job).where(Job.id == job_id, waiting).values(reason=reason))

@@ -63,6 +63,7 @@ class Job(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(250))
     template: Mapped[str] = mapped_column(String(100))
+    team: Mapped[str] = mapped_column(String(63), server_default="default")
     state_name: Mapped[str] = mapped_column("state", String(16))
     reason: Mapped[str | None] = mapped_column(Text)
     parameters: Mapped[dict[str, Any]]
@@ -98,6 +99,7 @@ class Job(Base):
         Index("ix_jobs_name_id", "name", "id"),
         Index("ix_jobs_state_created_at_id", "state", "created_at", "id"),
         Index("ix_jobs_template_created_at_id", "template", "created_at", "id"),
+        Index("ix_jobs_team_created_at_id", "team", "created_at", "id"),
         Index(
             "ix_jobs_unsettled",
             "created_at",
@@ -136,6 +138,8 @@ class Attempt(Base):
     #: How many workers were admitted: between the job's fewest and its workers.
     workers: Mapped[int]
     created_at: Mapped[datetime]
+    #: Since when it may hold resources; None while a queue of the engine's own holds it back.
+    admitted_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     #: "succeeded", "failed" or "cancelled"; None while it runs.
     outcome: Mapped[str | None] = mapped_column(String(16))

@@ -34,6 +34,7 @@ class JobQuery:
 
     states: Sequence[JobState] = ()
     template: str | None = None
+    team: str | None = None
     tags: Sequence[tuple[str, str]] = ()
     text: str | None = None
     sort: str = "-created_at"
@@ -65,13 +66,15 @@ def page_of_jobs(session: Session, query: JobQuery) -> JobPage:
 
 def _filtered(query: JobQuery) -> Select[Job]:
     statement = select(Job)
-    words = [query.template or "", query.text or "", *(part for tag in query.tags for part in tag)]
+    words = [query.template or "", query.team or "", query.text or "", *(part for tag in query.tags for part in tag)]
     if any("\0" in word for word in words):  # PostgreSQL refuses it, and no job has one
         return statement.where(literal(False))
     if query.states:
         statement = statement.where(Job.state_name.in_([state.value for state in query.states]))
     if query.template:
         statement = statement.where(Job.template == query.template)
+    if query.team:
+        statement = statement.where(Job.team == query.team)
     for key, value in query.tags:
         statement = statement.where(Job.id.in_(select(JobTag.job_id).where(JobTag.key == key, JobTag.value == value)))
     if query.text:

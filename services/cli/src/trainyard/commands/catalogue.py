@@ -113,12 +113,14 @@ def open_page(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Open a job's MLflow run, or without a job the platform, in the browser; prints the address."""
+    """Open a job's MLflow run, or without a job the portal, signed in, in the browser; prints the address, which holds the token."""
+    from trainyard.connection import connect
     from trainyard.errors import Conflict
 
-    with open_client(url) as client:
-        address = client.url
-        if job_id is not None:
+    if job_id is None:
+        address = connect(url).portal_url
+    else:
+        with open_client(url) as client:
             job = client.get_job(job_id)
             if job.mlflow_url is None:
                 raise Conflict(409, "no run", f"job {job.id} has no MLflow run yet; it gets one as soon as MLflow answers")

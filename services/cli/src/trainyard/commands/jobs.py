@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trainyard.commands.output import age, console, emit, emit_list, say, span, state_cell, table
-from trainyard.commands.shared import Data, Deadline, JobId, Json, Name, Parameter, Tag, Url, Watch, open_client
+from trainyard.commands.shared import Data, Deadline, JobId, Json, Name, Parameter, Tag, Team, Url, Watch, open_client
 from trainyard.states import JobState
 from trainyard.terminal import one_line, printable
 
@@ -22,6 +22,7 @@ def jobs(
         list[JobState] | None, typer.Option("--state", case_sensitive=False, help="In this state; repeat it for more.", show_default=False)
     ] = None,
     template: Annotated[str | None, typer.Option("--template", help="Of this job kind.", show_default=False)] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Of this team.", show_default=False)] = None,
     tag: Tag = None,
     query: Annotated[str | None, typer.Option("--query", "-q", help="With this text in the name.", show_default=False)] = None,
     sort: Annotated[str, typer.Option("--sort", help="created_at, name or state; - in front for descending.")] = "-created_at",
@@ -34,7 +35,9 @@ def jobs(
 
     tags = pairs(tag or (), "--tag")
     with open_client(url) as client:
-        found = client.list_jobs(states=state or (), template=template, tags=tags, query=query, sort=sort, page_size=min(limit + 1, 100))
+        found = client.list_jobs(
+            states=state or (), template=template, team=team, tags=tags, query=query, sort=sort, page_size=min(limit + 1, 100)
+        )
         shown = list(islice(found, limit + 1))
     if as_json:
         emit_list(shown[:limit])
@@ -91,6 +94,7 @@ def clone(
     job_id: JobId,
     parameter: Parameter = None,
     name: Name = None,
+    team: Team = None,
     tag: Tag = None,
     retries: Annotated[int | None, typer.Option("--retries", min=0, help="More attempts after a failed one.", show_default=False)] = None,
     deadline: Deadline = None,
@@ -104,7 +108,7 @@ def clone(
     from trainyard.parameters import pairs, seconds, typed_parameters
 
     texts, tags = pairs(parameter or (), "-p"), pairs(tag or (), "--tag")
-    changes: dict[str, Any] = {"name": name, "retries": retries, "deadline_seconds": seconds(deadline) if deadline else None}
+    changes: dict[str, Any] = {"name": name, "team": team, "retries": retries, "deadline_seconds": seconds(deadline) if deadline else None}
     with open_client(url) as client:
         old = client.get_job(job_id)
         if texts:
@@ -161,6 +165,7 @@ def _show_job(job: Job) -> None:
     rows = [
         ("reason", job.reason),
         ("template", job.template),
+        ("team", job.team),
         ("created", f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC ({age(job.created_at)})"),
         ("ran", span(job.started_at, job.finished_at)),
         ("resources", ", ".join(asked)),

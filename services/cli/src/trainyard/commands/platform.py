@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from trainyard.connection import state_dir as default_state_dir
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from trainyard.embedded.config import PlatformConfig
     from trainyard.embedded.lifecycle import Status
 
 StateDir = Annotated[
@@ -111,6 +113,7 @@ def _show(now: Status, as_json: bool) -> None:
     if config is None:
         return
     typer.echo(f"Trainyard is {'ready' if now.ready else 'not ready'}")
+    typer.echo(f"  portal         {_portal(config)}")
     typer.echo(f"  API            {config.url}  (token: {config.api_token_file})")
     typer.echo(f"  MLflow         {config.mlflow_url}")
     typer.echo(f"  Ray dashboard  {config.ray_dashboard_url}  (token: {config.ray_token_file})")
@@ -118,3 +121,15 @@ def _show(now: Status, as_json: bool) -> None:
     for name, reason in now.parts.items():
         if reason:
             typer.echo(f"  {_PARTS.get(name, name)} is not ready: {reason}")
+
+
+def _portal(config: PlatformConfig) -> str:
+    """Its address for whoever reads it: signed in on a terminal, without the token where the output is kept."""
+    from trainyard.connection import Connection
+    from trainyard.embedded.components import portal_folder
+
+    if portal_folder() is None:
+        return "not built; run ./scripts/portal, then `trainyard down` and `trainyard up`"
+    if not sys.stdout.isatty():
+        return f"{config.url}  (signed in: trainyard open)"
+    return Connection(config.url, config.api_token_file.read_text().strip()).portal_url

@@ -24,6 +24,7 @@ Parameter = Annotated[
 ]
 Tag = Annotated[list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A label; repeat it.", show_default=False)]
 Name = Annotated[str | None, typer.Option("--name", help="A name for people.", show_default=False)]
+Team = Annotated[str | None, typer.Option("--team", help="Whose job it is.", show_default="the server's first team")]
 Data = Annotated[
     str | None, typer.Option("--data", metavar="ID|FILE", help="A data set: its id, or a file or folder to upload.", show_default=False)
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trainyard.commands.output import emit, say
-from trainyard.commands.shared import Data, Deadline, Json, Name, Parameter, Tag, Url, Watch, open_client
+from trainyard.commands.shared import Data, Deadline, Json, Name, Parameter, Tag, Team, Url, Watch, open_client
 
 
 def submit(
@@ -28,6 +28,7 @@ def submit(
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Training processes.", show_default="1")] = None,
     name: Name = None,
+    team: Team = None,
     tag: Tag = None,
     retries: Annotated[int, typer.Option("--retries", min=0, help="More attempts after a failed one.")] = 0,
     deadline: Deadline = None,
@@ -71,6 +72,7 @@ def submit(
                 name=name,
                 code=code,
                 data=data_id(client, data),
+                team=team,
                 tags=tags,
                 retries=retries,
                 deadline_seconds=deadline_seconds,

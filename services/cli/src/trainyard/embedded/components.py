@@ -108,7 +108,21 @@ def _api(config: PlatformConfig, base: Mapping[str, str]) -> Component:
         "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", str(_API_THREADS), "--bind", f"{HOST}:{config.port}"
     )
     argv += ["--graceful-timeout", "3", "--no-control-socket", "--worker-tmp-dir", str(_shared_memory()), "trainyard_api.wsgi:app"]
-    return Component("api", "API", argv, _platform_environment(config, base))
+    portal = portal_folder()
+    pages = {"TRAINYARD_PORTAL_DIR": str(portal)} if portal else {}
+    return Component("api", "API", argv, {**_platform_environment(config, base), **pages})
+
+
+def portal_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The portal's build: the folder in TRAINYARD_PORTAL_DIR, else what ./scripts/portal left in this checkout; None without one."""
+    if named := environ.get("TRAINYARD_PORTAL_DIR"):
+        return Path(named).absolute()
+    spec = importlib.util.find_spec("trainyard_api")
+    if spec is None or spec.origin is None:
+        return None
+    services = Path(spec.origin).parents[3]  # <services>/api/src/trainyard_api/__init__.py
+    built = services / "frontend" / "dist"
+    return built if (built / "index.html").is_file() else None
 
 
 def _controller(config: PlatformConfig, base: Mapping[str, str]) -> Component:

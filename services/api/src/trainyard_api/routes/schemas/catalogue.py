@@ -10,6 +10,7 @@ from werkzeug.datastructures import FileStorage as WerkzeugFile
 from trainyard_api.routes.schemas.base import ApiModel, Moment
 from trainyard_api.services.metrics import plain
 from trainyard_api.store.models import CapacityRow, Upload
+from trainyard_api.teams import Team
 from trainyard_api.tracking import ModelVersion
 from trainyard_templates import Template
 
@@ -52,6 +53,29 @@ class TemplateList(ApiModel):
     """The job kinds."""
 
     items: list[TemplateSummary]
+    next_cursor: None = None
+
+
+class TeamView(ApiModel):
+    """A team, and what it may submit."""
+
+    model_config = ConfigDict(title="Team", from_attributes=True)
+
+    name: str
+    queue: str | None = Field(description="Its queue in the cluster; null: the platform decides what starts when")
+    allowed_templates: list[str] | None = Field(description="The only job kinds that it may submit; null: all")
+    max_jobs: int | None = Field(description="How many of its jobs may hold resources at a time; null: as many as fit")
+
+    @classmethod
+    def of(cls, team: Team) -> Self:
+        """The team as the API shows it."""
+        return cls.model_validate(team, extra="ignore")
+
+
+class TeamList(ApiModel):
+    """The teams."""
+
+    items: list[TeamView]
     next_cursor: None = None
 
 

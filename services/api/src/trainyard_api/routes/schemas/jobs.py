@@ -12,6 +12,7 @@ from trainyard_templates import ResourceSpec
 
 TemplateName = Annotated[str, Field(min_length=1, max_length=100, examples=["image-classification"])]
 JobName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(plain_text)]
+TeamName = Annotated[str, Field(min_length=1, max_length=63, description="GET /teams lists them")]
 UploadId = Annotated[str, Field(min_length=1, max_length=64, description="Id of an upload (sha256)")]
 TagKey = Annotated[str, Field(min_length=1, max_length=TAG_KEY_LENGTH)]
 Tags = Annotated[dict[TagKey, Annotated[str, Field(max_length=TAG_VALUE_LENGTH)]], Field(max_length=100)]
@@ -27,6 +28,7 @@ class JobRequest(RequestBody):
     parameters: dict[str, Any] = Field(default={}, description="Of the template; GET /templates/{name} has their JSON Schema")
     code: UploadId | None = None
     data: UploadId | None = None
+    team: TeamName | None = Field(default=None, description="The first of GET /teams when null")
     tags: Tags = {}
     retries: Retries = 0
     deadline_seconds: Deadline | None = None
@@ -40,6 +42,7 @@ class CloneRequest(RequestBody):
     parameters: dict[str, Any] = {}
     code: UploadId | None = None
     data: UploadId | None = None
+    team: TeamName | None = None
     tags: Tags = {}
     retries: Retries = 0
     deadline_seconds: Deadline | None = None
@@ -47,9 +50,7 @@ class CloneRequest(RequestBody):
     def changes(self) -> dict[str, Any]:
         """The fields that were given."""
         given = self.model_dump(exclude_unset=True)
-        if given.get("template") is None:
-            given.pop("template", None)
-        return given
+        return {name: value for name, value in given.items() if value is not None or name not in ("template", "team")}
 
 
 class IdempotencyHeader(BaseModel):
@@ -67,6 +68,7 @@ class JobsQuery(BaseModel):
 
     state: list[JobState] = Field(default=[], max_length=20, description="In any of these states")
     template: str = Field(default="", max_length=100)
+    team: str = Field(default="", max_length=63)
     tag: list[Annotated[str, Field(pattern=r"^[^:]+:", max_length=400)]] = Field(
         default=[], max_length=20, description="key:value; with all of these tags"
     )
@@ -91,6 +93,7 @@ class JobView(ApiModel):
     id: str
     name: str
     template: str
+    team: str
     state: JobState
     reason: str | None = Field(description="Why it waits, failed or was cancelled")
     parameters: dict[str, Any]

@@ -1,0 +1,111 @@
+"""What a pod's status means for its job, in one plain sentence. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from trainyard_api.engines.kubernetes.api import Object
+from trainyard_api.engines.kubernetes.names import NODE_TYPE
+from trainyard_api.engines.kubernetes.quantities import GIB, number
+
+_PULL_TROUBLES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
+_START_TROUBLES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+#: A worker that comes before the head is there starts again; that is no trouble until it has happened this often.
+_RESTARTS = 3
+_LOST_NODE = {"DeletionByTaintManager", "DeletionByPodGC"}
+
+
+def loss_of(pod: Object, started: str | None) -> str | None:
+    """Why a pod of a job that had started at ``started`` (RFC 3339) is lost to it, or None while it is not.
+
+    Before the start nothing is lost: KubeRay tries again.
+    """
+    if started is None:
+        return None
+    name, node = _called(pod), pod["spec"].get("nodeName") or "its node"
+    status = pod.get("status", {})
+    disruption = _condition(pod, "DisruptionTarget")
+    if disruption is not None and disruption.get("status") == "True":
+        if disruption.get("reason") in _LOST_NODE:
+            return f"node {node} was lost, and {name} with it"
+        return f"{name} was taken off node {node}: {_sentence(disruption.get('message') or disruption.get('reason') or '')}"
+    if status.get("reason") == "Evicted":
+        return f"node {node} evicted {name}: {_sentence(status.get('message') or '')}"
+    if pod["metadata"].get("deletionTimestamp"):
+        return None
+    if _is_head(pod) and pod["metadata"]["creationTimestamp"] > started:
+        return "the head's pod was replaced, and what ran in it is gone"
+    for ended in _ends(pod):
+        if (ended.get("finishedAt") or started) >= started:
+            return f"{name} {_ending(pod, ended)}"
+    if status.get("phase") == "Failed":
+        return f"{name} failed: {_sentence(status.get('message') or status.get('reason') or 'Kubernetes does not say why')}"
+    return None
+
+
+def trouble_of(pod: Object) -> str | None:
+    """Why a pod does not start, or None when nothing is known to be in its way."""
+    name = _called(pod)
+    for container in pod.get("status", {}).get("containerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in _PULL_TROUBLES:
+            return f"the image {container.get('image')} cannot be pulled: {_sentence(waiting.get('message') or waiting['reason'])}"
+        if waiting.get("reason") in _START_TROUBLES:
+            return f"{name} cannot be started: {_sentence(waiting.get('message') or waiting['reason'])}"
+        again = int(container.get("restartCount") or 0)
+        ended = (container.get("state") or {}).get("terminated") or (container.get("lastState") or {}).get("terminated")
+        if ended and (again >= _RESTARTS or not (container.get("lastState") or {}).get("terminated")):
+            return f"{name} {_ending(pod, ended)} while it started; it is started again"
+    return None
+
+
+def is_crowded_out(pod: Object) -> bool:
+    """Whether the scheduler finds no node for it."""
+    scheduled = _condition(pod, "PodScheduled")
+    return scheduled is not None and scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+
+
+def crowding(pods: list[Object], wanted: int) -> str:
+    """Why those pods that no node has room for are not placed; the job has ``wanted`` in all."""
+    waiting = [pod for pod in pods if is_crowded_out(pod)]
+    message = str((_condition(waiting[0], "PodScheduled") or {}).get("message") or "")
+    message = re.sub(r"^\d+/\d+ nodes are available: ", "", message.split(" preemption:")[0].split(" no new claims")[0])
+    which = "it" if wanted == 1 else f"{len(waiting)} of its {wanted} pods"
+    return f"no node has room for {which}: {_sentence(message)}"
+
+
+def is_placed(pod: Object) -> bool:
+    """Whether it has a node."""
+    return bool(pod["spec"].get("nodeName"))
+
+
+def _is_head(pod: Object) -> bool:
+    return bool((pod["metadata"].get("labels") or {}).get(NODE_TYPE) == "head")
+
+
+def _called(pod: Object) -> str:
+    return "the head's pod" if _is_head(pod) else f"the worker pod {pod['metadata']['name']}"
+
+
+def _condition(pod: Object, kind: str) -> dict[str, Any] | None:
+    return next((row for row in pod.get("status", {}).get("conditions") or [] if row.get("type") == kind), None)
+
+
+def _ends(pod: Object) -> list[dict[str, Any]]:
+    """How its container ended, the latest first, where it did."""
+    rows = []
+    for container in pod.get("status", {}).get("containerStatuses") or []:
+        rows += [(container.get(state) or {}).get("terminated") for state in ("state", "lastState")]
+    return [row for row in rows if row]
+
+
+def _ending(pod: Object, ended: dict[str, Any]) -> str:
+    if ended.get("reason") == "OOMKilled":
+        limit = number(pod["spec"]["containers"][0].get("resources", {}).get("limits", {}).get("memory")) / GIB
+        return f"was killed because it used more than its {limit:.3g} GiB of memory; raise memory_gb_per_worker"
+    return f"ended with exit code {ended.get('exitCode')}"
+
+
+def _sentence(message: str) -> str:
+    return " ".join(message.split()).rstrip(".")[:500]
