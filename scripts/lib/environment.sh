@@ -44,6 +44,26 @@ install_into() {
     touch "$marker"
 }
 
+# make_tools_environment: the small environment of the scripts that read charts, kept beside the large one; prints its Python.
+make_tools_environment() {
+    local python home
+    python=$(python_command)
+    home="$CACHE/tools-$(digest requirements/tools.txt)-py$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    if [[ ! -e $home/.complete ]]; then
+        mkdir -p "$CACHE" 2>/dev/null || die "cannot write the cache folder $CACHE; set TRAINYARD_CACHE to a folder that can be written"
+        exec 8>"$CACHE/tools.lock"
+        python_lock 8 "$python"
+        if [[ ! -e $home/.complete ]]; then
+            rm -rf "$home"
+            "$python" -m venv "$home"
+            "$home/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt >&2
+            touch "$home/.complete"
+        fi
+        exec 8>&-
+    fi
+    echo "$home/bin/python"
+}
+
 # make_environment FILE...: leaves .venv ready with these hash-pinned files and this checkout's packages.
 make_environment() {
     local python version shared free
