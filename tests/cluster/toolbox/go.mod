@@ -1,0 +1,3 @@
+module trainyard.dev/tests/cluster/toolbox
+
+go 1.26
