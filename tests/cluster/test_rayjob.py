@@ -231,7 +231,8 @@ def test_kueue_decides_when_a_job_starts(jobs: Jobs, kubectl: Kubectl, queue: st
     jobs.submit("queued", labels={"kueue.x-k8s.io/queue-name": queue})
     jobs.wait("queued", "suspension", lambda status: status.get("jobDeploymentStatus") == "Suspended", 60)
     here = ("--namespace", jobs.namespace)
-    assert kubectl("get", "pods", *here, "--selector", "ray.io/node-type", "--output", "name") == ""
+    pods = kubectl("get", "pods", *here, "--selector", "ray.io/node-type", "--output", "name").split()
+    assert not [pod for pod in pods if pod.startswith("pod/queued-")]
     kubectl("patch", "clusterqueue", "test-queue", "--type=merge", "--patch", '{"spec": {"stopPolicy": "None"}}')
     status = jobs.end("queued")
     assert status["jobStatus"] == "SUCCEEDED", status

@@ -10,7 +10,7 @@ import pytest
 from kubernetes import client, config, watch
 from tests.cluster.platform import Kubectl, Platform, push_images
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 JOBS_OF_EACH_TEAM = 10
 TEAMS = ("red", "blue")

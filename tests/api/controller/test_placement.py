@@ -64,7 +64,7 @@ def test_a_job_larger_than_the_engine_says_so_and_lets_others_pass(yard: Yard, l
     assert job.reason is None
 
 
-def test_the_explanation_goes_when_it_is_no_longer_true(yard: Yard, leader: Leader) -> None:
+def test_the_explanation_follows_what_is_true(yard: Yard, leader: Leader) -> None:
     huge = yard.submit(FOREVER, workers=8)
     leader.round()
     assert yard.job(huge).reason
@@ -73,7 +73,7 @@ def test_the_explanation_goes_when_it_is_no_longer_true(yard: Yard, leader: Lead
     yard.repository.update_job(first, created_at=yard.job(huge).created_at.replace(year=2020))
     leader.until(first, S.RUNNING)
     leader.round()
-    assert (yard.job(huge).state, yard.job(huge).reason) == (S.QUEUED, None)
+    assert (yard.job(huge).state, yard.job(huge).reason) == (S.QUEUED, "waits for 8 CPUs; 7 free now")
 
 
 def test_capacity_is_published_with_what_is_free(yard: Yard, leader: Leader) -> None:

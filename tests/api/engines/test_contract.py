@@ -101,4 +101,4 @@ def test_capacity_is_the_sum_of_the_nodes(bench: Bench) -> None:
     assert capacity.nodes
     for name in ("cpus", "gpus", "memory_gb"):
         assert abs(sum(node[name] for node in capacity.nodes) - getattr(capacity, name)) < 0.1
-    assert set(capacity.as_dict()) == {"cpus", "gpus", "memory_gb", "nodes"}
+    assert set(capacity.as_dict()) == {"cpus", "gpus", "memory_gb", "nodes", "taken"}

@@ -188,7 +188,7 @@ def test_the_last_lines_are_what_ray_keeps_of_a_failed_driver(cluster: FakeClust
     assert cluster.engine.last_lines(HANDLE, 2) == ["first", "last"]
 
 
-def test_capacity_is_the_nodes_less_what_others_use(cluster: FakeCluster) -> None:
+def test_capacity_is_what_the_nodes_have_and_what_others_take(cluster: FakeCluster) -> None:
     cluster.add_node("node-2", cpus="8", memory="32Gi", gpus="2")
     cluster.add_node("gone", ready=False, cpus="64")
     cluster.server.put(
@@ -201,7 +201,8 @@ def test_capacity_is_the_nodes_less_what_others_use(cluster: FakeCluster) -> Non
     cluster.engine.capacity()
     wait_for("both pods", lambda: len(cluster.engine._cluster.all_pods.items()) == 2)
     capacity = cluster.engine.capacity()
-    assert (capacity.cpus, capacity.gpus, capacity.memory_gb) == (11.5, 2, 46)
+    assert (capacity.cpus, capacity.gpus, capacity.memory_gb) == (12, 2, 48)
+    assert capacity.taken == {"cpus": 0.5, "gpus": 0, "memory_gb": 2}
     assert [node["name"] for node in capacity.nodes] == ["node-1", "node-2"]
 
 

@@ -26,9 +26,14 @@ class FreeCapacity:
     memory_gb: float
 
     @classmethod
+    def whole(cls, capacity: Capacity) -> FreeCapacity:
+        """As if nothing ran."""
+        return cls(capacity.cpus, capacity.gpus, capacity.memory_gb)
+
+    @classmethod
     def of(cls, capacity: Capacity, placed: list[tuple[Job, Attempt]]) -> FreeCapacity:
-        """What is left beside the attempts that were admitted and are not cleaned up yet."""
-        free = cls(capacity.cpus, capacity.gpus, capacity.memory_gb)
+        """What is left beside others, and the attempts that were admitted and are not cleaned up yet."""
+        free = cls(*(getattr(capacity, name) - capacity.taken.get(name, 0.0) for name in _UNITS))
         for job, attempt in placed:
             if attempt.admitted_at is not None:
                 free.take(job.resources, attempt.workers)
@@ -46,11 +51,21 @@ class FreeCapacity:
 
     def shortage(self, resources: dict[str, Any]) -> str | None:
         """What keeps the fewest workers that the job accepts from fitting, in words; None when they fit."""
+        short = self._short(resources)
+        return None if short is None else "asks for {0:g} {2}, the engine has {1:g}".format(*short)
+
+    def waits_for(self, resources: dict[str, Any]) -> str | None:
+        """The same of a job that will fit later."""
+        short = self._short(resources)
+        return None if short is None else "waits for {0:g} {2}; {1:g} free now".format(*short)
+
+    def _short(self, resources: dict[str, Any]) -> tuple[float, float, str] | None:
+        """Needed, there, and the unit."""
         _, fewest = _workers(resources)
         for name, unit in _UNITS.items():
             needed, has = fewest * _each(resources, name), getattr(self, name)
             if needed > has + _EPSILON:
-                return f"asks for {needed:g} {unit}, the engine has {has:g}"
+                return needed, max(0.0, round(has, 2)), unit
         return None
 
     def take(self, resources: dict[str, Any], workers: int) -> None:

@@ -111,7 +111,7 @@ class Steps:
         """Start what fits, first come, first served: a small job does not overtake a large one for ever."""
         placed = self._repository.uncleaned_attempts()
         busy = {job.id for job, _ in placed}
-        whole, free = FreeCapacity.of(capacity, []), FreeCapacity.of(capacity, placed)
+        whole, free = FreeCapacity.whole(capacity), FreeCapacity.of(capacity, placed)
         gate = StartGate(self._engine, self._teams, placed, self._statuses)
         full = False
         for job in self._repository.waiting_jobs():
@@ -120,16 +120,15 @@ class Steps:
             queued = self._engine.queues(job.team)
             shortage = None if queued else whole.shortage(job.resources)
             held = shortage or gate.holds(job.team)
+            if held is None and not queued:
+                held = "waits for the jobs that came before it" if full else free.waits_for(job.resources)
+                full = full or held is not None  # what is held for another reason must not hold up the others
             if job.reason != held and (shortage or job.state is JobState.QUEUED):  # one that failed goes on saying why
                 self._repository.explain_waiting(job.id, held, lease=self._lease)
-            if held:  # must not hold up the others for ever
+            if held:
                 continue
-            if queued:
-                workers: int | None = int(job.resources.get("workers") or 1)
-            else:
-                workers = None if full else free.workers_that_fit(job.resources)
+            workers = int(job.resources.get("workers") or 1) if queued else free.workers_that_fit(job.resources)
             if workers is None:
-                full = True
                 continue
             if not queued:
                 free.take(job.resources, workers)

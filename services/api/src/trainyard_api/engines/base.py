@@ -67,12 +67,16 @@ class EngineStatus:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What the engine can hold in all: CPU cores, GPUs, GiB of memory; ``nodes`` the same for each machine."""
+    """What the engine can hold in all: CPU cores, GPUs, GiB of memory; ``nodes`` the same for each machine.
+
+    ``taken`` is what others than Trainyard hold of it now, by the same names.
+    """
 
     cpus: float
     gpus: float
     memory_gb: float
     nodes: list[dict[str, Any]] = field(default_factory=list)
+    taken: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For the capacity row."""

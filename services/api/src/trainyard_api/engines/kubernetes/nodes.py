@@ -38,10 +38,15 @@ def is_ready(node: Object) -> bool:
 
 
 def capacity(nodes: Iterable[Object], others: Iterable[Object]) -> Capacity:
-    """What the nodes that take jobs have, less what the pods in ``others`` (trimmed) ask for."""
-    rows = free_of(nodes, others)
-    cpus, gpus, memory_gb = (round(sum(float(row[unit]) for row in rows), 2) for unit in _UNITS)
-    return Capacity(cpus, gpus, memory_gb, rows)
+    """What the nodes that take jobs have, and what the pods in ``others`` (trimmed) take of it."""
+    nodes = list(nodes)
+    rows = free_of(nodes, [])
+    whole, left = _sums(rows), _sums(free_of(nodes, others))
+    return Capacity(**whole, nodes=rows, taken={unit: round(whole[unit] - left[unit], 3) for unit in _UNITS})
+
+
+def _sums(rows: list[dict[str, Any]]) -> dict[str, float]:
+    return {unit: round(sum(float(row[unit]) for row in rows), 3) for unit in _UNITS}
 
 
 def free_of(nodes: Iterable[Object], pods: Iterable[Object]) -> list[dict[str, Any]]:

@@ -1,0 +1,61 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { AttemptView } from "@/api/generated";
+import { Fetched } from "@/components/fetched";
+import { Ago, Span } from "@/components/moment";
+import { Empty, Panel } from "@/components/page";
+import { plainText } from "@/lib/ansi";
+import { attemptsQuery } from "../api/queries";
+import styles from "./attempts.module.css";
+
+/** Each try, newest first, with why it ended. */
+export function Attempts({ jobId, active }: { jobId: string; active: boolean }) {
+  const query = useQuery(attemptsQuery(jobId, active));
+  return (
+    <Panel flush>
+      <Fetched query={query} what="attempts">
+        {(attempts) =>
+          attempts.length ? (
+            <ol className={styles.attempts}>
+              {attempts.toReversed().map((attempt) => (
+                <Attempt key={attempt.number} jobId={jobId} attempt={attempt} />
+              ))}
+            </ol>
+          ) : (
+            <Empty title="Not started yet">The first attempt begins when there is room for it.</Empty>
+          )
+        }
+      </Fetched>
+    </Panel>
+  );
+}
+
+function Attempt({ jobId, attempt }: { jobId: string; attempt: AttemptView }) {
+  return (
+    <li>
+      <div className={styles.head}>
+        <h2>Attempt {attempt.number}</h2>
+        <span className={styles.outcome} data-outcome={attempt.outcome ?? "running"}>
+          {attempt.outcome ?? "running"}
+        </span>
+        <span className={styles.when}>
+          <Ago moment={attempt.created_at} />, took <Span from={attempt.created_at} to={attempt.finished_at} />
+        </span>
+        <Link
+          to="/jobs/$jobId"
+          params={{ jobId }}
+          search={{ tab: "logs", attempt: attempt.number, rank: attempt.failed_rank === null ? undefined : String(attempt.failed_rank) }}
+        >
+          Logs
+        </Link>
+      </div>
+      {attempt.reason && <p>{attempt.reason}</p>}
+      {attempt.tail && attempt.tail.length > 0 && (
+        <details>
+          <summary>{attempt.failed_rank === null ? "Last lines" : `Last lines of rank ${attempt.failed_rank}`}</summary>
+          <pre tabIndex={0}>{attempt.tail.map(plainText).join("\n")}</pre>
+        </details>
+      )}
+    </li>
+  );
+}
