@@ -235,7 +235,7 @@ def test_a_queue_holds_a_job_back_and_says_why(lab: Lab, queue: str) -> None:
     engine = lab.engine(queue=queue)
     try:
         first = engine.submit(program(lab.objects, PROGRAMS["succeeds"], **SMALL))
-        status = until(engine, first, "the queue", lambda status: "is stopped" in str(status.message), seconds=60)
+        status = until(engine, first, "the queue", lambda status: "ClusterQueue test-queue is " in str(status.message), seconds=60)
         assert (status.phase, str(status.message).startswith(f"waits in the queue {queue!r}: ")) == (Phase.QUEUED, True)
         second = engine.submit(program(lab.objects, PROGRAMS["succeeds"], **SMALL))
         until(engine, second, "the queue", lambda status: status.phase is Phase.QUEUED, seconds=60)

@@ -51,7 +51,7 @@ def test_filters_are_in_the_address_and_a_page_of_jobs_is_cancelled_at_once(visi
     assert states == {"QUEUED"}, "the others are left alone"
 
     visit.open(f"/jobs/{crowd[-1]}")
-    expect(page.get_by_role("region", name="Why it waits")).to_contain_text("needs 2 CPUs")
+    expect(page.get_by_role("region", name="Why it waits")).to_contain_text("Waits for the jobs that came before it")
     visit.open("/submit?template=tabular")
     expect(page.get_by_text(re.compile(r"^Waits behind \d+ jobs\.$"))).to_be_visible()
 
