@@ -26,7 +26,7 @@ def test_fifty_jobs_at_once_all_end(trainyard: CommandLine, config: PlatformConf
 
     def post(number: int) -> str:
         with Client(url=config.url, token=config.api_token_file.read_text()) as each:
-            parameters = {"entry": "train.py", "arguments": [str(number)], "cpus_per_worker": 0.25}
+            parameters = {"entry": "train.py", "arguments": [str(number)], "cpus_per_worker": 1}
             return each.submit("script", parameters, code=code, tags=TAGS, name=f"crowd-{number:02d}", idempotency_key=f"crowd-{number}").id
 
     with ThreadPoolExecutor(8) as pool:
