@@ -52,5 +52,5 @@ def idle_memory(pairs: int) -> Figure:
             return memory_mb(marker)
 
     first, second = alternate("idle memory", pairs, ours, theirs)
-    note = "Trainyard adds the API (86 MiB in two processes), the controller (62) and the supervisor (11); Flask, SQLAlchemy and pydantic are most of it."
+    note = "Trainyard adds the API (86 MiB in two processes), the controller (62) and the supervisor (11), most of it Flask and SQLAlchemy."
     return Figure("Idle memory (PSS)", "MiB", "Ray head and MLflow server alone", first, second, goal=1.15, note=note)
