@@ -8,12 +8,6 @@ from pathlib import Path
 from workbench.errors import WorkbenchError
 from workbench.paths import cache
 
-_MIRROR = "http://deb.debian.org"
-_SOURCES = [
-    f"deb {_MIRROR}/debian trixie main",
-    f"deb {_MIRROR}/debian trixie-updates main",
-    f"deb {_MIRROR}/debian-security trixie-security main",
-]
 #: What Debian's slim images leave out.
 _LEFT_OUT = ["man", "doc", "locale", "info", "lintian", "groff", "linda"]
 
@@ -33,7 +27,8 @@ def bootstrap() -> Path:
     partial = archive.with_suffix(".partial.tar")
     options = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in _LEFT_OUT]
     options.append("--dpkgopt=path-include=/usr/share/doc/*/copyright")
-    done = subprocess.run([program, "--quiet", "--variant=minbase", *options, "trixie", partial, *_SOURCES], capture_output=True, text=True)
+    # Without a mirror named, mmdebstrap takes Debian's own, with those for updates and security.
+    done = subprocess.run([program, "--quiet", "--variant=minbase", *options, "trixie", partial], capture_output=True, text=True)
     if done.returncode:
         raise WorkbenchError(f"mmdebstrap could not make debian:trixie-slim: {done.stderr.strip()[-1000:]}")
     partial.replace(archive)
