@@ -4,17 +4,17 @@ import base64
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster.images import push_images
+
 from trainyard import Client
 from workbench.charts.kueue import kueue_chart
 from workbench.charts.vendor import vendor
 from workbench.go_tools import HELM, KUBERNETES, build
-from workbench.images.catalogue import IMAGES
 from workbench.paths import ROOT
 
 Kubectl = Callable[..., str]
@@ -32,12 +32,10 @@ _IMAGES = {
 }
 
 
-def push_images() -> list[str]:
+def pushed_tags() -> list[str]:
     """Build and push what is not there; returns the ``--set`` arguments that name these very images."""
-    names = sorted(set(_IMAGES.values()))
-    for command in ("build", "push"):
-        subprocess.run([ROOT / "scripts" / "images", command, *names], check=True, stdout=sys.stderr)
-    return [f"--set-string={value}.tag={IMAGES[name].reference.rpartition(':')[2]}" for value, name in _IMAGES.items()]
+    pushed = push_images(*sorted(set(_IMAGES.values())))
+    return [f"--set-string={value}.tag={pushed[name][1]}" for value, name in _IMAGES.items()]
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,9 @@ class Platform:
 
     def install_kueue(self) -> None:
         """Kueue as its own release."""
-        for command in ("build", "push"):
-            subprocess.run([ROOT / "scripts" / "images", command, "kueue"], check=True, stdout=sys.stderr)
-        image = IMAGES["kueue"]
+        repository, tag = push_images("kueue")["kueue"]
         manager = "controllerManager.manager"
-        values = [f"{manager}.image.repository={image.repository}", f"{manager}.image.tag={image.reference.rpartition(':')[2]}"]
+        values = [f"{manager}.image.repository={repository}", f"{manager}.image.tag={tag}"]
         values += [f"{manager}.image.pullPolicy=IfNotPresent", f"{manager}.resources.requests.cpu=50m"]
         arguments = [argument for value in values for argument in ("--set-string", value)]
         where = ("--namespace=kueue-system", "--create-namespace", "--wait", "--timeout=300s")

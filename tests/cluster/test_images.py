@@ -1,17 +1,13 @@
 """The images as Pod Security `restricted` runs them: the user they name, a read-only root file system, nothing else given."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cluster.images import push_images
 from tests.cluster.pods import Kubectl, create, in_pod, serving
-
-from workbench.images.catalogue import IMAGES
-from workbench.paths import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -58,8 +54,7 @@ def pushed(kubeconfig: Path) -> Pushed:
     """``pushed(name)``: the reference of an image, built and pushed when it is not."""
 
     def push(name: str) -> str:
-        subprocess.run([ROOT / "scripts/images", "push", name], check=True, stdout=sys.stderr)
-        return IMAGES[name].reference
+        return ":".join(push_images(name)[name])
 
     return push
 

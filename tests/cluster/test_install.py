@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.platform import Kubectl, Platform, push_images
+from tests.cluster.platform import Kubectl, Platform, pushed_tags
 from tests.cluster.pods import in_pod, serving
 from tests.support.waiting import wait_for
 
@@ -42,7 +42,7 @@ for step in range(90):
 @pytest.fixture(scope="module")
 def platform(kubeconfig: Path, kubectl: Kubectl) -> Iterator[Platform]:
     """A release without any values but the images' tags."""
-    made = Platform(kubeconfig, kubectl, push_images())
+    made = Platform(kubeconfig, kubectl, pushed_tags())
     kubectl("create", "namespace", made.namespace)
     kubectl("label", "namespace", made.namespace, "pod-security.kubernetes.io/enforce=restricted")
     try:

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 import yaml
 from kubernetes import client, config, watch
+from tests.cluster.images import push_images
 from tests.support.waiting import wait_for
 
 from workbench.charts.kuberay import put_kuberay
 from workbench.charts.kueue import kueue_chart
 from workbench.go_tools import HELM, build
-from workbench.images.catalogue import IMAGES
-from workbench.paths import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -34,10 +33,7 @@ def image(kubeconfig: Path) -> Image:
     """``image(name)``: repository and tag of an image of ours, built where it is missing and pushed to the cluster's registry."""
 
     def run(name: str) -> tuple[str, str]:
-        for command in ("build", "push"):
-            subprocess.run([ROOT / "scripts/images", command, name], check=True, stdout=sys.stderr)
-        repository, _, tag = IMAGES[name].reference.rpartition(":")
-        return repository, tag
+        return push_images(name)[name]
 
     return run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config, watch
-from tests.cluster.platform import Kubectl, Platform, push_images
+from tests.cluster.platform import Kubectl, Platform, pushed_tags
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
@@ -36,7 +36,7 @@ def platform(
     request: pytest.FixtureRequest, kubeconfig: Path, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
     """A release with two teams."""
-    made = Platform(kubeconfig, kubectl, push_images(), namespace="sharing-test")
+    made = Platform(kubeconfig, kubectl, pushed_tags(), namespace="sharing-test")
     values = tmp_path_factory.mktemp("values") / "values.yaml"
     values.write_text(json.dumps(VALUES))
     if request.param == "with Kueue":
