@@ -1,11 +1,9 @@
-import { SegmentedControl, Switch } from "@mantine/core";
-import { useState } from "react";
 import type { JobView } from "@/api/generated";
 import { isActive } from "@/api/states";
 import { CurveChart } from "@/components/curve-chart";
+import { useCurveView } from "@/components/curve-controls";
 import { Facts } from "@/components/facts";
 import { Empty, Loading, Panel, ProblemBox } from "@/components/page";
-import { Smoothing } from "@/components/smoothing";
 import { groupByMeasure, pointsOf, type Series } from "@/lib/curves";
 import { formatMetric } from "@/lib/format";
 import styles from "./charts.module.css";
@@ -14,9 +12,7 @@ import { useJobMetrics } from "./metrics-context";
 /** Every metric as curves: what measures the same on training and validation data shares a chart. */
 export function Charts({ job }: { job: JobView }) {
   const { series, loading, error } = useJobMetrics();
-  const [by, setBy] = useState<"step" | "time">("step");
-  const [log, setLog] = useState(false);
-  const [smoothing, setSmoothing] = useState(0);
+  const [{ by, log, smoothing }, controls] = useCurveView();
   if (series.length === 0) {
     if (error) return <ProblemBox error={error} title="The metrics could not be loaded." />;
     if (loading) return <Loading what="metrics" />;
@@ -55,18 +51,7 @@ export function Charts({ job }: { job: JobView }) {
   return (
     <div className={styles.charts}>
       <div className={styles.controls} role="group" aria-label="How curves are drawn">
-        <SegmentedControl
-          size="xs"
-          aria-label="Over"
-          value={by}
-          onChange={(value) => setBy(value === "time" ? "time" : "step")}
-          data={[
-            { value: "step", label: "By step" },
-            { value: "time", label: "By time" },
-          ]}
-        />
-        <Smoothing value={smoothing} onChange={setSmoothing} />
-        <Switch size="xs" label="Log scale" checked={log} onChange={(event) => setLog(event.currentTarget.checked)} />
+        {controls}
         <span className={styles.hint}>Drag to zoom, double-click to reset</span>
       </div>
       {once.length > 0 && (
