@@ -82,6 +82,26 @@ def test_the_exit_code_is_the_codes_own(tmp_path: Path, code: str, exit_code: in
     assert ("no data" in output) == ("no data" in code)
 
 
+def test_the_end_keeps_pythons_promises_and_skips_the_teardown_of_the_interpreter(tmp_path: Path) -> None:
+    code = """
+import atexit, logging.handlers, os, sys, threading, time
+sys.kept = open("kept.txt", "w"); sys.kept.write("written, never closed")
+handler = logging.handlers.MemoryHandler(1000, target=logging.FileHandler("log.txt"))
+logging.getLogger().addHandler(handler)
+logging.getLogger().warning("remembered")
+atexit.register(print, "exit handler")
+def last(): time.sleep(0.2); print("thread")
+threading.Thread(target=last).start()
+class AbortsInTeardown:
+    def __del__(self): os.abort()
+sys.aborts = AbortsInTeardown()
+"""
+    returned, output, _ = run(tmp_path, {"train.py": code}, kind="script", entry="train.py")
+    assert (returned, output) == (0, "thread\nexit handler\n")
+    assert (tmp_path / "code" / "kept.txt").read_text() == "written, never closed"
+    assert (tmp_path / "code" / "log.txt").read_text() == "remembered\n"
+
+
 def test_an_exception_is_recorded_and_shown_from_the_users_frame_on(tmp_path: Path) -> None:
     code, output, records = run(tmp_path, {"train.py": "def f():\n  raise ValueError('bad\\ndata')\nf()"}, kind="script", entry="train.py")
     assert code == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trainyard_templates.runspec import RunSpec
 from trainyard_train import api
+from trainyard_train.process_end import ProcessEnd
 from trainyard_train.process_guard import die_with_parent
 from trainyard_train.records import RecordWriter
 from trainyard_train.step_stamps import stamp_steps
@@ -98,4 +99,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end = ProcessEnd()
+    end.status = main()
