@@ -104,7 +104,8 @@ class Start:
 
     def _apply(self) -> None:
         document = json.dumps(addons.manifests(self._dns))
-        done = self._kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=document)
+        # An API server that has just started is slow to answer on a machine at work.
+        done = self._kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=document, timeout="60s")
         if done.returncode:
             raise WorkbenchError(f"the cluster's own objects could not be made: {done.stderr.strip()}")
 
@@ -120,8 +121,8 @@ class Start:
         holder = self.node.holder
         return holder is not None and probes.inside(holder.pid, kind, target)
 
-    def _kubectl(self, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
-        command = [str(self.programs["kubectl"]), f"--kubeconfig={self.layout.kubeconfig}", "--request-timeout=10s", *arguments]
+    def _kubectl(self, *arguments: str, input: str | None = None, timeout: str = "10s") -> subprocess.CompletedProcess[str]:
+        command = [str(self.programs["kubectl"]), f"--kubeconfig={self.layout.kubeconfig}", f"--request-timeout={timeout}", *arguments]
         environment = {**os.environ, "NO_PROXY": self.layout.node_address, "no_proxy": self.layout.node_address}
         return subprocess.run(command, input=input, capture_output=True, text=True, env=environment)
 
