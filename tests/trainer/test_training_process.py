@@ -95,6 +95,10 @@ threading.Thread(target=last).start()
 class AbortsInTeardown:
     def __del__(self): os.abort()
 sys.aborts = AbortsInTeardown()
+class Proxy:
+    @property
+    def __class__(self): print("looked at"); return Proxy
+sys.proxy = Proxy()
 """
     returned, output, _ = run(tmp_path, {"train.py": code}, kind="script", entry="train.py")
     assert (returned, output) == (0, "thread\nexit handler\n")

@@ -9,6 +9,8 @@ import io
 import logging
 import os
 
+_BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+
 
 class ProcessEnd:
     """Ends the process after the user's threads and exit handlers, without finalizing the interpreter.
@@ -25,7 +27,8 @@ class ProcessEnd:
     def _leave(self) -> None:
         logging.shutdown()
         gc.collect()
-        for file in [file for file in gc.get_objects() if isinstance(file, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom)]:
+        # By type(): isinstance() would ask every object for its __class__, which is code of the object's own.
+        for file in [found for found in gc.get_objects() if issubclass(type(found), _BUFFERED)]:
             with contextlib.suppress(ValueError, OSError):
                 file.flush()
         os._exit(self.status)
