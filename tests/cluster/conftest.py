@@ -30,12 +30,12 @@ def kubeconfig() -> Path:
 
 @pytest.fixture(scope="session")
 def kubectl(kubeconfig: Path) -> Kubectl:
-    """``kubectl("get", "pods", input=None, seconds=120) -> str``: standard output; AssertionError with what kubectl said when it fails."""
+    """``kubectl("get", "pods", input=None, seconds=300) -> str``: standard output; AssertionError with what kubectl said when it fails."""
     from workbench.go_tools import KUBERNETES, build
 
     program = build(KUBERNETES)["kubectl"]
 
-    def run(*arguments: str, input: str | None = None, seconds: float = 120) -> str:
+    def run(*arguments: str, input: str | None = None, seconds: float = 300) -> str:
         command = [str(program), f"--kubeconfig={kubeconfig}", *arguments]
         done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=seconds)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}"

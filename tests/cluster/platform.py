@@ -70,7 +70,7 @@ class Platform:
         """Uninstall what is there, the data too."""
         if self.helm("list", "--short").split():
             self.helm("uninstall", self.release, "--timeout=300s")
-        self.kubectl("delete", "namespace", self.namespace, "--timeout=180s", seconds=200)
+        self.kubectl("delete", "namespace", self.namespace, "--timeout=300s", seconds=320)
 
     def install_kueue(self) -> None:
         """Kueue as its own release."""
@@ -85,7 +85,7 @@ class Platform:
     def remove_kueue(self) -> None:
         """Take it away again."""
         self.helm("uninstall", "kueue", "--namespace=kueue-system", "--wait")
-        self.kubectl("delete", "namespace", "kueue-system", "--timeout=120s")
+        self.kubectl("delete", "namespace", "kueue-system", "--timeout=240s")
 
     def secret(self, name: str) -> dict[str, str]:
         """A Secret of the release's namespace, decoded."""

@@ -36,7 +36,7 @@ def create(kubectl: Kubectl, namespace: str, *objects: dict[str, Any]) -> None:
 def serving(kubectl: Kubectl, namespace: str, image: str, name: str, *, claim: str | None = None) -> None:
     """A pod that serves its name over HTTP on port 8080, ready to be used and to be asked things by ``in_pod``."""
     create(kubectl, namespace, pod(name, image, "serve", f"I am {name}", claim=claim))
-    kubectl("wait", "-n", namespace, f"pod/{name}", "--for=condition=Ready", "--timeout=90s")
+    kubectl("wait", "-n", namespace, f"pod/{name}", "--for=condition=Ready", "--timeout=240s")
 
 
 def in_pod(kubectl: Kubectl, namespace: str, name: str, *arguments: str) -> str:

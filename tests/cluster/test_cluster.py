@@ -36,9 +36,9 @@ def test_pods_find_services_by_name_and_reach_them(kubectl: Kubectl, namespace: 
     serving(kubectl, namespace, toolbox, "client")
     address = kubectl("get", "service", "-n", namespace, "web", "-o=jsonpath={.spec.clusterIP}")
     full_name = f"web.{namespace}.svc.cluster.local"
-    wait_for("the name", lambda: _lookup(kubectl, namespace, full_name) == address, seconds=60, every=0.5)
+    wait_for("the name", lambda: _lookup(kubectl, namespace, full_name) == address, seconds=180, every=0.5)
     assert _lookup(kubectl, namespace, "web") == address
-    wait_for("the Service's rules", lambda: "I am server" in _got(kubectl, namespace, "client", "http://web"), seconds=60, every=0.5)
+    wait_for("the Service's rules", lambda: "I am server" in _got(kubectl, namespace, "client", "http://web"), seconds=180, every=0.5)
     assert "I am server" in _got(kubectl, namespace, "server", "http://web"), "a pod reaches itself through its Service"
 
 
@@ -67,7 +67,7 @@ def test_a_claim_is_bound_and_its_data_outlive_the_pod(kubectl: Kubectl, namespa
     volume = kubectl("get", "pvc", "-n", namespace, "data", "-o=jsonpath={.spec.volumeName}")
     kubectl("delete", "pod", "-n", namespace, "second")
     kubectl("delete", "pvc", "-n", namespace, "data")
-    wait_for("the volume to be removed", lambda: volume not in kubectl("get", "pv", "-o", "name"), seconds=60, every=0.5)
+    wait_for("the volume to be removed", lambda: volume not in kubectl("get", "pv", "-o", "name"), seconds=180, every=0.5)
 
 
 def test_of_a_changed_image_only_the_changed_layer_is_pulled(kubectl: Kubectl, namespace: str) -> None:
@@ -84,7 +84,7 @@ def test_a_loaded_archive_needs_no_registry(kubectl: Kubectl, namespace: str, tm
     write_archive(archive, image, build(GoTool("tests/cluster/toolbox"))["toolbox"])
     subprocess.run([CLUSTER, "load", archive], check=True)
     create(kubectl, namespace, pod("loaded", image, "lookup", "localhost"))
-    kubectl("wait", "-n", namespace, "pod/loaded", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
+    kubectl("wait", "-n", namespace, "pod/loaded", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=240s")
 
 
 def test_a_restricted_namespace_refuses_a_privileged_pod(kubectl: Kubectl, namespace: str, toolbox: str) -> None:
@@ -112,5 +112,5 @@ def _got(kubectl: Kubectl, namespace: str, name: str, url: str) -> str:
 
 def _note(kubectl: Kubectl, namespace: str, name: str, image: str) -> str:
     create(kubectl, namespace, pod(name, image, "read", "/note"))
-    kubectl("wait", "-n", namespace, f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
+    kubectl("wait", "-n", namespace, f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=240s")
     return kubectl("logs", "-n", namespace, name)

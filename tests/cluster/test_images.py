@@ -177,7 +177,7 @@ def test_api_and_controller_serve_from_sqlite(kubectl: Kubectl, namespace: str, 
     document = json.loads(in_pod(kubectl, namespace, "client", "get", f"http://{address}:8000/openapi.json"))
     assert "/api/v1/jobs" in document["paths"]
     # The controller's first round writes what the cluster can hold, and the API reads it.
-    answer = kubectl("exec", "-n", namespace, "api", "-c", "main", "--", "python", "-c", SHOW_CAPACITY, seconds=60)
+    answer = kubectl("exec", "-n", namespace, "api", "-c", "main", "--", "python", "-c", SHOW_CAPACITY, seconds=180)
     assert json.loads(answer)["engine"] == "memory"
 
 
@@ -248,7 +248,7 @@ def test_postgres_begins_anew_after_a_first_start_that_failed_and_keeps_its_data
     create(kubectl, namespace, _config_map("bad", {"10.sql": "CREATE TABLE half (); SELECT nonsense;"}))
     create(kubectl, namespace, _config_map("good", {"10.sql": "CREATE TABLE whole (); INSERT INTO whole DEFAULT VALUES;"}))
     create(kubectl, namespace, _postgres("first", image, claim="data", init="bad", POSTGRES_PASSWORD="pass word"))
-    kubectl("wait", "-n", namespace, "pod/first", "--for=jsonpath={.status.phase}=Failed", "--timeout=120s", seconds=130)
+    kubectl("wait", "-n", namespace, "pod/first", "--for=jsonpath={.status.phase}=Failed", "--timeout=240s", seconds=250)
     assert 'column "nonsense" does not exist' in kubectl("logs", "-n", namespace, "first")
     _start(kubectl, namespace, _postgres("second", image, claim="data", init="good", POSTGRES_PASSWORD="pass word"))
     kubectl("delete", "pod", "-n", namespace, "first", "second")
@@ -259,7 +259,7 @@ def test_postgres_begins_anew_after_a_first_start_that_failed_and_keeps_its_data
 
 def test_postgres_without_a_password_says_what_is_missing(kubectl: Kubectl, namespace: str, pushed: Pushed) -> None:
     create(kubectl, namespace, _postgres("postgres", pushed("postgres")))
-    kubectl("wait", "-n", namespace, "pod/postgres", "--for=jsonpath={.status.phase}=Failed", "--timeout=120s", seconds=130)
+    kubectl("wait", "-n", namespace, "pod/postgres", "--for=jsonpath={.status.phase}=Failed", "--timeout=240s", seconds=250)
     assert "error: POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE) is not set" in kubectl("logs", "-n", namespace, "postgres")
 
 

@@ -154,7 +154,7 @@ def test_upgrade_and_rollback_leave_a_running_job_and_the_secrets_alone(platform
     platform.install("--set=api.threads=24", "--set=global.publicUrl=https://trainyard.example.com", "--set=mlflow.scratch.sizeLimit=3Gi")
     platform.helm("rollback", platform.release, "1", "--wait", "--timeout=600s")
     with platform.client() as client:
-        done = client.wait_for_job(job.id, timeout=300)
+        done = client.wait_for_job(job.id, timeout=600)
         attempts = client.job_attempts(job.id)
     assert (done.state, len(attempts)) == ("SUCCEEDED", 1), (done.reason, attempts)
     assert {name: platform.secret(name) for name in GENERATED} == before
@@ -172,7 +172,7 @@ def test_uninstall_leaves_what_is_documented_and_installing_again_finds_the_data
         everywhere = platform.names("clusterroles,clusterrolebindings,namespaces", None, *selector)
         return everywhere | platform.names(OUR_KINDS, platform.namespace, *selector)
 
-    wait_for("nothing but the data to be left", lambda: left() == KEPT, seconds=120, every=1)
+    wait_for("nothing but the data to be left", lambda: left() == KEPT, seconds=300, every=1)
 
     platform.install()
     with platform.client() as client:

@@ -152,7 +152,7 @@ def trained(lab: Lab, engine: KubernetesEngine, given: Submission) -> None:
     result = json.loads(lab.objects.get_bytes(f"jobs/{given.job_id}/attempts/1/result.json"))
     assert result["outcome"] == "succeeded", result
     engine.delete(handle)
-    wait_for("nothing to be left", lambda: not lab.left(given.job_id), seconds=60, every=0.5)
+    wait_for("nothing to be left", lambda: not lab.left(given.job_id), seconds=180, every=0.5)
 
 
 def test_two_ranks_beside_the_head_train_the_digits(lab: Lab, engine: KubernetesEngine) -> None:
@@ -172,7 +172,7 @@ def test_an_image_that_cannot_be_pulled_is_told_within_moments(lab: Lab) -> None
     engine = lab.engine(trainer_image="localhost:5001/trainyard/trainer:no-such-tag")
     try:
         handle = engine.submit(program(lab.objects, PROGRAMS["succeeds"], **SMALL))
-        status = until(engine, handle, "the sentence", lambda status: status.message, seconds=60)
+        status = until(engine, handle, "the sentence", lambda status: status.message, seconds=180)
         assert (status.phase, "the image localhost:5001/trainyard/trainer:no-such-tag cannot be pulled" in str(status.message)) == (
             Phase.PENDING,
             True,
@@ -186,7 +186,7 @@ def test_an_image_that_cannot_be_pulled_is_told_within_moments(lab: Lab) -> None
 
 def test_a_job_that_no_node_has_room_for_is_told_so(lab: Lab, engine: KubernetesEngine) -> None:
     handle = engine.submit(program(lab.objects, PROGRAMS["succeeds"], cpus=900.0))
-    status = until(engine, handle, "the sentence", lambda status: status.message, seconds=60)
+    status = until(engine, handle, "the sentence", lambda status: status.message, seconds=180)
     assert status.message == "no node has room for it: 1 Insufficient cpu, 1 Insufficient memory"
     assert (status.crowded, status.incomplete) == (True, True)
     engine.stop(handle)
@@ -199,9 +199,9 @@ def test_a_quota_that_is_used_up_is_told(lab: Lab, engine: KubernetesEngine) -> 
     lab.kubectl("create", "--namespace", lab.namespace, "--filename", "-", input=json.dumps(quota))
     counted = ("get", "resourcequota", "tight", "--namespace", lab.namespace, "--output", "jsonpath={.status.used}")
     try:
-        wait_for("the quota to count", lambda: lab.kubectl(*counted), seconds=60, every=0.2)
+        wait_for("the quota to count", lambda: lab.kubectl(*counted), seconds=180, every=0.2)
         handle = engine.submit(program(lab.objects, PROGRAMS["succeeds"], cpus=0.1, memory_gb=8.0))
-        status = until(engine, handle, "the sentence", lambda status: status.message, seconds=60)
+        status = until(engine, handle, "the sentence", lambda status: status.message, seconds=180)
         assert str(status.message).startswith("the team's quota is used up: exceeded quota: tight")
         engine.stop(handle)
         until(engine, handle, "the end", ended)
@@ -221,7 +221,7 @@ def test_a_head_that_is_lost_dooms_its_attempt_for_every_controller(lab: Lab, en
         lab.kubectl("delete", "pods", pods, "--namespace", lab.namespace, "--wait=false")
         killed = time.monotonic()
         for each in (engine, other):
-            status = until(each, handle, "doomed", lambda status: status.doomed, seconds=60)
+            status = until(each, handle, "doomed", lambda status: status.doomed, seconds=180)
             assert "the head's pod" in str(status.message)
         assert time.monotonic() - killed < 45
         engine.stop(handle)
@@ -235,12 +235,12 @@ def test_a_queue_holds_a_job_back_and_says_why(lab: Lab, queue: str) -> None:
     engine = lab.engine(queue=queue)
     try:
         first = engine.submit(program(lab.objects, PROGRAMS["succeeds"], **SMALL))
-        status = until(engine, first, "the queue", lambda status: "ClusterQueue test-queue is " in str(status.message), seconds=60)
+        status = until(engine, first, "the queue", lambda status: "ClusterQueue test-queue is " in str(status.message), seconds=180)
         assert (status.phase, str(status.message).startswith(f"waits in the queue {queue!r}: ")) == (Phase.QUEUED, True)
         second = engine.submit(program(lab.objects, PROGRAMS["succeeds"], **SMALL))
-        until(engine, second, "the queue", lambda status: status.phase is Phase.QUEUED, seconds=60)
+        until(engine, second, "the queue", lambda status: status.phase is Phase.QUEUED, seconds=180)
         engine.stop(second)
-        assert until(engine, second, "the end", ended, seconds=30).phase is Phase.STOPPED
+        assert until(engine, second, "the end", ended, seconds=120).phase is Phase.STOPPED
         engine.delete(second)
         lab.kubectl("patch", "clusterqueue", "test-queue", "--type=merge", "--patch", '{"spec": {"stopPolicy": "None"}}')
         assert until(engine, first, "the end", ended).phase is Phase.SUCCEEDED

@@ -31,11 +31,11 @@ def test_a_policy_blocks_until_it_allows_or_is_deleted(kubectl: Kubectl, namespa
         },
     }
     create(kubectl, namespace, policy)
-    wait_for("the stranger to be refused", lambda: not reaches("stranger"), seconds=60, every=0.5)
+    wait_for("the stranger to be refused", lambda: not reaches("stranger"), seconds=180, every=0.5)
     assert reaches("friend"), "the policy must not block whom it names"
     assert not reaches("stranger")
     kubectl("delete", "networkpolicy", "-n", namespace, "friends-only")
-    wait_for("the stranger to be let in again", lambda: reaches("stranger"), seconds=60, every=0.5)
+    wait_for("the stranger to be let in again", lambda: reaches("stranger"), seconds=180, every=0.5)
 
 
 def test_a_pod_that_may_only_ask_for_names_can_do_that_and_no_more(kubectl: Kubectl, namespace: str, toolbox: str) -> None:
@@ -65,5 +65,5 @@ def test_a_pod_that_may_only_ask_for_names_can_do_that_and_no_more(kubectl: Kube
 
     assert asks("get", f"http://{address}:8080") == "I am server"
     create(kubectl, namespace, policy)
-    wait_for("the pod to be locked in", lambda: not asks("get", f"http://{address}:8080"), seconds=60, every=0.5)
+    wait_for("the pod to be locked in", lambda: not asks("get", f"http://{address}:8080"), seconds=180, every=0.5)
     assert asks("lookup", "kubernetes.default.svc.cluster.local") == "10.96.0.1"

@@ -47,11 +47,11 @@ class Spare:
     def script(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "TRAINYARD_CLUSTER_DIR": str(self.folder)}
         command = [CLUSTER, *arguments, "--provider", "processes"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def kubectl(self, *arguments: str, input: str | None = None, seconds: float = 120) -> str:
+    def kubectl(self, *arguments: str, input: str | None = None, seconds: float = 300) -> str:
         command = [str(build(KUBERNETES)["kubectl"]), f"--kubeconfig={self.folder}/kubeconfig", *arguments]
         done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=seconds)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
@@ -111,7 +111,7 @@ def test_the_name_service_comes_back_by_itself(spare: Spare) -> None:
     [pid] = [int(each) for each in running if f"/{layout.cgroup}/" in Path("/proc", each, "cgroup").read_text()]
     os.kill(pid, signal.SIGKILL)
     spare.script("up")
-    wait_for("the name service", lambda: spare.script("status", check=False).returncode == 0, seconds=60, every=0.5)
+    wait_for("the name service", lambda: spare.script("status", check=False).returncode == 0, seconds=180, every=0.5)
 
 
 def test_down_leaves_the_machine_as_it_was(toolbox: str) -> None:
@@ -156,6 +156,6 @@ def _runs_pods(spare: Spare, toolbox: str) -> None:
     name = f"pod-{time.time_ns():x}"
     wait_for("the default service account", lambda: "default" in spare.kubectl("get", "serviceaccounts", "-o", "name"), every=0.5)
     create(spare.kubectl, "default", pod(name, toolbox, "lookup", "kubernetes.default.svc.cluster.local"))
-    spare.kubectl("wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s")
+    spare.kubectl("wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=240s")
 
     assert spare.kubectl("logs", name).strip() == "10.96.0.1"

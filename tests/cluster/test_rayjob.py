@@ -45,7 +45,7 @@ def helm(kubeconfig: Path) -> Helm:
 
     def run(*arguments: str | Path, values: dict[str, Any] | None = None) -> str:
         command = [program, *arguments, "--kubeconfig", kubeconfig, *(["--values", "-"] if values is not None else [])]
-        done = subprocess.run(command, input=json.dumps(values or {}), capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, input=json.dumps(values or {}), capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"helm {arguments}: {done.stderr}"
         return done.stdout
 
@@ -60,7 +60,7 @@ def team(kubectl: Kubectl) -> Iterator[str]:
     kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     kubectl("create", "configmap", "train-digits", "--namespace", name, f"--from-file={MANIFESTS / 'train_digits.py'}")
     yield name
-    kubectl("delete", "namespace", name, "--timeout=110s")
+    kubectl("delete", "namespace", name, "--timeout=240s")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def kuberay(helm: Helm, kubectl: Kubectl, image: Image, team: str, tmp_path_fact
     helm("upgrade", "--install", "kuberay", chart, "--namespace", team, "--wait", "--timeout", "280s", values=values)
     yield team
     # The operator's finalizers are still served: jobs first.
-    kubectl("delete", "rayjobs,rayclusters", "--all", "--namespace", team, "--timeout=110s")
+    kubectl("delete", "rayjobs,rayclusters", "--all", "--namespace", team, "--timeout=240s")
     helm("uninstall", "kuberay", "--namespace", team, "--wait")
 
 
@@ -99,7 +99,7 @@ def kueue(helm: Helm, kubectl: Kubectl, image: Image, kuberay: str) -> Iterator[
         yield kuberay
     finally:
         helm("uninstall", *release)
-        kubectl("delete", "namespace", "kueue-system", "--timeout=110s")
+        kubectl("delete", "namespace", "kueue-system", "--timeout=240s")
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +118,12 @@ def queue(kubectl: Kubectl, kueue: str) -> Iterator[str]:
         return True
 
     try:
-        wait_for("Kueue's webhooks", applied, seconds=120, every=1)
+        wait_for("Kueue's webhooks", applied, seconds=300, every=1)
         yield "team"
     finally:
         # While Kueue runs: it takes its finalizers off.
-        kubectl("delete", "rayjobs", "--all", "--namespace", kueue, "--timeout=110s")
-        kubectl("delete", *queues, "--ignore-not-found", "--timeout=110s")
+        kubectl("delete", "rayjobs", "--all", "--namespace", kueue, "--timeout=240s")
+        kubectl("delete", *queues, "--ignore-not-found", "--timeout=240s")
 
 
 class Jobs:
@@ -195,7 +195,7 @@ def test_two_workers_train_to_success(jobs: Jobs, kubectl: Kubectl) -> None:
     assert status["jobStatus"] == "SUCCEEDED", status
     assert_trained(jobs.trained(status))
     # Nothing of the cluster is left once its time is over.
-    kubectl("wait", "raycluster", status["rayClusterName"], "--namespace", jobs.namespace, "--for=delete", "--timeout=110s")
+    kubectl("wait", "raycluster", status["rayClusterName"], "--namespace", jobs.namespace, "--for=delete", "--timeout=240s")
     kubectl(
         "wait",
         "pods",
@@ -204,7 +204,7 @@ def test_two_workers_train_to_success(jobs: Jobs, kubectl: Kubectl) -> None:
         "--namespace",
         jobs.namespace,
         "--for=delete",
-        "--timeout=110s",
+        "--timeout=240s",
     )
 
 

@@ -14,7 +14,7 @@ def ended(bench: Bench, handle: dict[str, object]) -> EngineStatus:
         status = bench.engine.describe(handle)
         return status if status.phase.ended else None
 
-    return wait_for("the job to end", probe, seconds=120)
+    return wait_for("the job to end", probe, seconds=400)
 
 
 def test_a_job_runs_and_succeeds(bench: Bench) -> None:
