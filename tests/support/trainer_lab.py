@@ -4,12 +4,14 @@ import io
 import json
 import secrets
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.support.mlflow_server import MlflowServer
 from tests.support.ray_head import RayHead
@@ -25,6 +27,7 @@ from trainyard_train.objects import Objects
 class Attempt:
     """One submitted attempt of a job, and what it left in the object store."""
 
+    ray: RayHead
     engine: LocalEngine
     objects: Objects
     job_id: str
@@ -41,7 +44,7 @@ class Attempt:
         """Where the attempt's objects live."""
         return f"jobs/{self.job_id}/attempts/{self.number}"
 
-    def wait(self, seconds: float = 120) -> dict[str, Any]:
+    def wait(self, seconds: float = 240) -> dict[str, Any]:
         """The result object, once the engine says that the attempt has ended; an assertion shows the driver's log when there is none."""
 
         def ended() -> EngineStatus | None:
@@ -83,7 +86,22 @@ class Attempt:
             for key in tracking.latest_metrics(self.run_id)
         }
 
-    def await_log(self, text: str, rank: int | str = 0, seconds: float = 60) -> None:
+    def training_process(self, rank: int = 0, agent: bool = False) -> int:
+        """The process id of a rank's training process, or of its agent."""
+
+        def found() -> int | None:
+            for process in map(psutil.Process, self.ray.process_ids()):
+                with suppress(psutil.Error):
+                    variables = process.environ()
+                    if process.cmdline()[-1:] != ["trainyard_train.training_process"]:
+                        continue
+                    if (variables.get("TRAINYARD_JOB_ID"), variables.get("RANK")) == (self.job_id, str(rank)):
+                        return process.ppid() if agent else process.pid
+            return None
+
+        return wait_for(f"the process of rank {rank}", found, seconds=60)
+
+    def await_log(self, text: str, rank: int | str = 0, seconds: float = 180) -> None:
         """Return when a rank has written ``text``; an attempt that ends without is shown."""
 
         def written() -> bool:
@@ -157,7 +175,7 @@ class Lab:
             "TRAINYARD_MLFLOW_RUN_ID": run_id or "",
             **(environment or {}),
         }
-        attempt = Attempt(self.engine, self.objects, job_id, number, run_id)
+        attempt = Attempt(self.ray, self.engine, self.objects, job_id, number, run_id)
         self.engine.submit(
             Submission(
                 attempt.handle["submission_id"],

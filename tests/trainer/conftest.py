@@ -1,9 +1,11 @@
 """One real Ray head and one MLflow server for all tests of the trainer, started when the first test wants them."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.support.memory_group import memory_group as make_memory_group
 from tests.support.mlflow_server import MlflowServer, mlflow_server
 from tests.support.ray_head import RayHead, ray_head
 from tests.support.trainer_lab import Lab
@@ -35,3 +37,14 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "a folder"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def memory_group() -> Iterator[Path]:
+    """An empty control group with little memory; processes are moved into it."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(make_memory_group())
+        except OSError as error:
+            pytest.skip(f"no control group can be made here: {error}")
+        yield folder

@@ -11,6 +11,7 @@ import pytest
 from tests.support.waiting import wait_for
 
 from trainyard_train.failures import Failure, describe, first_failure, read_failures
+from trainyard_train.memory import MemoryReport
 from trainyard_train.objects import Objects
 
 
@@ -36,29 +37,68 @@ def test_the_cause_is_told_from_what_followed(failures: list[Failure], lost: dic
     assert first_failure([], {}) is None
 
 
+GIB = 2**30
+
+
 @pytest.mark.parametrize(
-    ("returncode", "error", "text"),
+    ("returncode", "error", "killed", "description"),
     [
-        (0, None, None),
-        (3, None, "exited with code 3"),
-        (-9, None, "was killed by SIGKILL after 61 s; out of memory, or ended by hand"),
-        (-11, None, "was killed by SIGSEGV after 61 s"),
-        (1, {"type": "KeyError", "message": "'x'"}, "raised KeyError: 'x'"),
+        (0, None, False, None),
+        (3, None, False, ("exited with code 3", "user")),
+        (-9, None, True, ("ran out of memory: peak 3.8 GiB of 4.0 GiB", "out_of_memory")),
+        (
+            -9,
+            None,
+            False,
+            ("was killed by SIGKILL after 61 s, by another process and not for want of memory (peak 3.8 GiB of 4.0 GiB)", "infrastructure"),
+        ),
+        (
+            -9,
+            None,
+            None,
+            ("was killed by SIGKILL after 61 s; whether for want of memory is not known (peak 3.8 GiB of 4.0 GiB)", "infrastructure"),
+        ),
+        (-15, None, False, ("was killed by SIGTERM after 61 s", "infrastructure")),
+        (-11, None, False, ("was killed by SIGSEGV after 61 s", "user")),
+        (1, {"type": "KeyError", "message": "'x'", "failure": "user"}, False, ("raised KeyError: 'x'", "user")),
         (
             1,
-            {"type": "RuntimeError", "message": "Error(s) in loading:\n\tMissing key(s)"},
-            "raised RuntimeError: Error(s) in loading: Missing key(s)",
+            {"type": "RuntimeError", "message": "Error(s) in loading:\n\tMissing key(s)", "failure": "user"},
+            False,
+            ("raised RuntimeError: Error(s) in loading: Missing key(s)", "user"),
         ),
-        (1, {"type": "AssertionError", "message": ""}, "raised AssertionError"),
+        (1, {"type": "AssertionError", "message": "", "failure": "user"}, False, ("raised AssertionError", "user")),
+        (
+            1,
+            {"type": "MemoryError", "message": "", "failure": "out_of_memory"},
+            False,
+            ("ran out of memory: peak 3.8 GiB of 4.0 GiB; raised MemoryError", "out_of_memory"),
+        ),
     ],
 )
-def test_an_end_is_described(returncode: int, error: dict[str, str] | None, text: str | None) -> None:
-    assert describe(returncode, error, 61.2) == text
+def test_an_end_is_described(
+    returncode: int, error: dict[str, str] | None, killed: bool | None, description: tuple[str, str] | None
+) -> None:
+    memory = MemoryReport(peak=int(3.8 * GIB), limit=4 * GIB, killed=killed)
+    assert describe(returncode, error, 61.2, memory) == description
+
+
+@pytest.mark.parametrize(
+    ("why", "kind"),
+    [
+        ("The actor died unexpectedly before finishing this task.", "infrastructure"),
+        ("Task was killed due to the node running low on memory.", "out_of_memory"),
+    ],
+)
+def test_a_lost_worker_is_no_fault_of_the_program(why: str, kind: str) -> None:
+    first = first_failure([], {4: why})
+    assert first is not None
+    assert (first.kind, first.reason) == (kind, f"lost its Ray worker: {why}")
 
 
 def test_failures_are_read_back(tmp_path: Path) -> None:
     objects = Objects(f"file://{tmp_path}")
-    written = [Failure(0, 1.5, "exited with code 3", ["a", "b"]), Failure(1, 1.7, "raised X", [], victim=True)]
+    written = [Failure(0, 1.5, "exited with code 3", ["a", "b"]), Failure(1, 1.7, "raised X", [], victim=True, kind="infrastructure")]
     for one in written:
         one.save(objects, "attempt")
     assert read_failures(objects, "attempt") == written

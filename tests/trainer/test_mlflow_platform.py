@@ -49,7 +49,7 @@ def test_metrics_of_user_code_land_once_and_survive_an_outage(lab: Lab, mlflow: 
     mlflow.stop()
     job.await_log("trainyard: MLflow cannot be reached")
     mlflow.start()
-    job.await_log("trainyard: everything is sent again")
+    job.await_log("trainyard: metrics: everything is sent again")
     go.touch()
     assert job.wait()["outcome"] == "succeeded"
 

@@ -63,8 +63,13 @@ def test_digits_are_learned_and_their_model_is_registered(lab: Lab, mlflow_clien
     assert version.run_id == job.run_id
     assert version.tags["trainyard.job_id"] == job.job_id
 
+    for rank in (0, 1):
+        records = [key for key in job.objects.list(f"{job.prefix}/records/rank-{rank}") if key.endswith(".jsonl")]
+        size = int(records[-1].rpartition("/")[2].removesuffix(".jsonl")) + len(job.objects.get(records[-1]) or b"")
+        delivered = job.objects.get_json(f"{job.prefix}/records/rank-{rank}/delivered.json")
+        assert delivered["offset"] == size, "MLflow has everything"
     left = {key.removeprefix(f"{job.prefix}/").split("/")[0] for key in job.objects.list(job.prefix)}
-    assert left == {"events", "heartbeat.json", "logs", "model.json", "result.json"}, "Ray Train's own files are gone"
+    assert left == {"events", "heartbeat.json", "logs", "model.json", "records", "result.json"}, "Ray Train's own files are gone"
     assert not (lab.folder / "spool" / job.job_id).exists(), "nothing of an ended job stays on the worker's disk"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 
 from trainyard_templates import RunSpec
+from trainyard_train.life import LifeWatch
 
 
-def run(folder: Path, files: dict[str, str], *, rank: int = 0, **spec: Any) -> tuple[int, str, list[dict[str, Any]]]:
+def run(
+    folder: Path, files: dict[str, str], *, rank: int = 0, variables: dict[str, str] | None = None, **spec: Any
+) -> tuple[int, str, list[dict[str, Any]]]:
     """Run a training process on ``files``; its exit code, output and records."""
     for name, content in files.items():
         (folder / "code" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -23,6 +27,7 @@ def run(folder: Path, files: dict[str, str], *, rank: int = 0, **spec: Any) -> t
         "TRAINYARD_RECORDS": str(records),
         "TRAINYARD_SPEC": RunSpec(**spec).model_dump_json(),
         "RANK": str(rank),
+        **(variables or {}),
     }
     command = [sys.executable, "-P", "-u", "-m", "trainyard_train.training_process"]
     done = subprocess.run(command, cwd=folder / "code", env=environment, text=True, capture_output=True, timeout=60)
@@ -152,3 +157,42 @@ import time; time.sleep(0.2)
     (tmp_path / "other").mkdir()
     _, _, records = run(tmp_path / "other", {"train.py": "import torch"}, rank=1, kind="script", entry="train.py")
     assert records == [], "the timeline is rank 0's"
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_every_ranks_steps_and_reports_count_as_progress(tmp_path: Path, rank: int) -> None:
+    code = """
+import torch
+import trainyard_train as ty
+weight = torch.nn.Parameter(torch.ones(1))
+optimizer = torch.optim.SGD([weight], lr=0.1)
+for step in range(3):
+    weight.sum().backward()
+    optimizer.step()
+for step in range(2):
+    ty.report({"loss": 1.0}, step=step)
+"""
+    counters = tmp_path / "life"
+    LifeWatch.prepare(counters)
+    variables = {"TRAINYARD_LIFE": str(counters), "TRAINYARD_STACKS": str(tmp_path / "stacks")}
+    returned, output, _ = run(tmp_path, {"train.py": code}, rank=rank, variables=variables, kind="script", entry="train.py")
+    assert returned == 0, output
+    beats, progress = struct.unpack("QQ", counters.read_bytes())
+    assert beats >= 1
+    assert progress == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("raise ValueError('x')", "user"),
+        ("raise MemoryError", "out_of_memory"),
+        ("import torch; raise torch.OutOfMemoryError('CUDA out of memory.')", "out_of_memory"),
+        ("raise RuntimeError('[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can\\'t allocate memory')", "out_of_memory"),
+        ("raise ConnectionError('Connection reset by peer')", "infrastructure"),
+        ("import trainyard_train; raise trainyard_train.ModelNotLogged('MLflow is away')", "infrastructure"),
+    ],
+)
+def test_an_exception_tells_whose_failure_it_is(tmp_path: Path, code: str, failure: str) -> None:
+    _, _, records = run(tmp_path, {"train.py": code}, kind="script", entry="train.py")
+    assert error_of(records)["failure"] == failure

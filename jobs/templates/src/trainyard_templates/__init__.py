@@ -5,6 +5,6 @@ Pure: no Ray, no torch, no network. The API renders with it, the trainer reads `
 
 from trainyard_templates.base import Template
 from trainyard_templates.registry import TEMPLATES, UnknownTemplate, get
-from trainyard_templates.runspec import ResourceSpec, RunSpec
+from trainyard_templates.runspec import CheckpointPolicy, ResourceSpec, RunSpec
 
-__all__ = ["TEMPLATES", "ResourceSpec", "RunSpec", "Template", "UnknownTemplate", "get"]
+__all__ = ["TEMPLATES", "CheckpointPolicy", "ResourceSpec", "RunSpec", "Template", "UnknownTemplate", "get"]

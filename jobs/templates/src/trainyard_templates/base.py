@@ -37,6 +37,13 @@ class CommonParameters(BaseModel):
         default=None, gt=0, le=65536, title="Memory per worker (GiB)", description="Memory reserved for each worker; empty: no reservation."
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, title="Seed", description="Seed of every random generator.")
+    stall_seconds: int | None = Field(
+        default=None,
+        ge=10,
+        le=604_800,
+        title="Stall limit (s)",
+        description="A rank that makes no optimizer step and no report for this long is ended as hung; empty: no such limit.",
+    )
 
     @model_validator(mode="after")
     def _fewest_within_workers(self) -> CommonParameters:
@@ -83,6 +90,13 @@ class TrainingParameters(CommonParameters):
         default="auto", title="Precision", description="auto: bf16 on GPUs that have it, fp16 on other GPUs, fp32 on the CPU."
     )
     checkpoint_every: int = Field(default=1, ge=0, le=100_000, title="Checkpoint interval", description="In epochs; 0: never.")
+    checkpoint_every_steps: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        title="Checkpoint interval in steps",
+        description="For long epochs: also a checkpoint after every so many optimizer steps; 0: none.",
+    )
     test_fraction: float = Field(
         default=0.2, gt=0, lt=1, title="Test fraction", description="Part of the samples held out for the test figures."
     )
@@ -128,7 +142,7 @@ class ReadyTemplate(Template):
     entry: ClassVar[str]
 
     def render(self, parameters: CommonParameters, *, code_uri: str | None = None, data_uri: str | None = None) -> RunSpec:
-        config = parameters.model_dump(mode="json", exclude=set(ResourceSpec.model_fields) | {"seed", "model_name"})
+        config = parameters.model_dump(mode="json", exclude=set(ResourceSpec.model_fields) | {"seed", "model_name", "stall_seconds"})
         return RunSpec(
             kind="function",
             entry=self.entry,
@@ -137,4 +151,5 @@ class ReadyTemplate(Template):
             resources=parameters.resources(),
             seed=parameters.seed,
             model_name=getattr(parameters, "model_name", None) or self.name,
+            stall_seconds=parameters.stall_seconds,
         )

@@ -44,6 +44,7 @@ class Function(Template):
             seed=parameters.seed,
             model_name=parameters.model_name,
             env=parameters.env,
+            stall_seconds=parameters.stall_seconds,
         )
 
     def entry_file(self, parameters: CommonParameters) -> str | None:

@@ -24,8 +24,22 @@ class ResourceSpec(BaseModel):
         return self.workers if self.min_workers is None else self.min_workers
 
 
+class CheckpointPolicy(BaseModel):
+    """Which checkpoints stay: the newest ``keep``, and the best one by ``best_metric`` where that is named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep: int = Field(default=2, ge=1, le=100)
+    best_metric: str | None = Field(default=None, min_length=1, max_length=250)
+    best_mode: Literal["min", "max"] = "min"
+
+
 class RunSpec(BaseModel):
-    """One run. `entry` is a file of the code archive (`script`) or `module:function` (`function`)."""
+    """One run. `entry` is a file of the code archive (`script`) or `module:function` (`function`).
+
+    `resume_from` is the key prefix of a checkpoint below the object store's URL, taken while the run has no whole one of its own;
+    `stall_seconds`: how long a rank may go without a step or a report before it counts as hung, None for as long as it likes.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,3 +54,6 @@ class RunSpec(BaseModel):
     seed: int | None = None
     model_name: str | None = None
     env: dict[str, str] = {}
+    checkpoints: CheckpointPolicy = CheckpointPolicy()
+    resume_from: str | None = Field(default=None, pattern=r"^jobs/[A-Za-z0-9_-]+/checkpoints/\d{12}$")
+    stall_seconds: int | None = Field(default=None, ge=10)

@@ -13,6 +13,7 @@ Outside a Trainyard job every call works too: one rank, metrics printed, nothing
 
 from trainyard_train.api import (
     Checkpoint,
+    checkpoint_folder,
     data_path,
     device,
     init_distributed,
@@ -29,6 +30,7 @@ from trainyard_train.model_logging import ModelNotLogged, log_model
 __all__ = [
     "Checkpoint",
     "ModelNotLogged",
+    "checkpoint_folder",
     "data_path",
     "device",
     "init_distributed",

@@ -1,28 +1,38 @@
-"""The agent of one rank: runs in the Ray Train worker, starts the training process, ships its logs, metrics and checkpoints."""
+"""The agent of one rank: runs in the Ray Train worker, starts the training process, watches it, and ships what it leaves."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
 import sys
+import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import ray.train
 
-from trainyard_train import checkpoints
 from trainyard_train.code_archive import stage_code
-from trainyard_train.courier import Courier
+from trainyard_train.courier import MLFLOW_SECONDS, STORE_SECONDS, Courier
 from trainyard_train.environment import JobEnvironment
-from trainyard_train.failures import Failure, describe
-from trainyard_train.logs import LogShipper, last_lines
+from trainyard_train.failures import Failure, describe, read_failures
+from trainyard_train.kept_process import KeptProcess
+from trainyard_train.leftovers import claim
+from trainyard_train.life import BEAT_SECONDS, LifeWatch, dump_stacks
+from trainyard_train.logs import CLOSE_SECONDS, LogShipper, last_lines
+from trainyard_train.memory import MemoryWatch
 from trainyard_train.objects import Objects
 from trainyard_train.process_guard import GroupGuard
+from trainyard_train.rank_environment import rank_environment
+from trainyard_train.record_objects import reported_before
 from trainyard_train.run_identity import RunIdentity
 
-#: Ray Train kills the other ranks as soon as one has failed; until then they notice it themselves and their last lines are shipped.
+#: Ray Train stops the other ranks as soon as one has failed; until then they notice it themselves and their last lines are shipped.
 LAST_WORDS_SECONDS = 1.5
+#: How long Ray Train lets a worker that it stops finish its work, less a little.
+STOP_SECONDS = 4.5
+_STOP_CLOSE_SECONDS = 1.0
+
+_running: RankAgent | None = None
 
 
 class RankFailed(RuntimeError):
@@ -33,115 +43,141 @@ def run_rank(env: JobEnvironment) -> None:
     """Ray Train's training function: one rank from start to end.
 
     Raises:
-        RankFailed: the user's code failed; the reason and the last lines are in the object store by then.
+        RankFailed: the rank failed; the reason and the last lines are in the object store by then.
     """
-    context = ray.train.get_context()
-    rank = context.get_world_rank()
-    objects = Objects(env.object_store_url)
-    log = env.attempt_spool / "logs" / f"rank-{rank}.log"
-    shipper = LogShipper(log, f"{env.attempt_prefix}/logs/rank-{rank}", objects.put)
-    try:
-        failure = _train(env, objects, context, log)
-    except OSError as error:
-        failure = Failure(rank, time.time(), f"could not prepare the run: {error}", [])
-        failure.save(objects, env.attempt_prefix)
-    if failure is not None:
-        time.sleep(LAST_WORDS_SECONDS)
-    if not shipper.close():
-        env.keep_spool(f"the log of rank {rank}")
-    if failure is not None:
-        raise RankFailed(f"rank {rank} {failure.reason}")
+    global _running
+    _running = RankAgent(env, ray.train.get_context())
+    _running.run()
 
 
-def _train(env: JobEnvironment, objects: Objects, context: Any, log: Path) -> Failure | None:
-    """Run the training process; how it failed, already written down, or None. Raises OSError."""
-    rank, started, started_at = context.get_world_rank(), time.monotonic(), time.time()
-    records = env.attempt_spool / "records" / f"rank-{rank}.jsonl"
-    run = RunIdentity(env, objects, records.with_name(f"run-of-rank-{rank}"))
-    code = stage_code(env, objects)
-    environment = _torchrun_environment(env, context) | _trainyard_environment(env, objects, rank, records, run)
-    with log.open("ab", buffering=0) as output:
-        process = subprocess.Popen(
+def stop_rank() -> None:
+    """End this process's rank because another one has failed; returns when what it left is sent, or after a few seconds."""
+    if _running is not None:
+        _running.stop()
+
+
+class RankAgent:
+    """One rank of one attempt."""
+
+    def __init__(self, env: JobEnvironment, context: Any) -> None:
+        """``context`` is Ray Train's."""
+        self._env, self._context = env, context
+        self._rank: int = context.get_world_rank()
+        self._objects = Objects(env.object_store_url)
+        self._claim = claim(env.attempt_spool, f"rank-{self._rank}")
+        self._log = env.attempt_spool / "logs" / f"rank-{self._rank}.log"
+        self._records = env.attempt_spool / "records" / f"rank-{self._rank}.jsonl"
+        self._life = env.attempt_spool / "life" / f"rank-{self._rank}"
+        self._stacks = env.attempt_spool / "stacks" / f"rank-{self._rank}.txt"
+        self._stopping, self._finished = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        """From start to end. Raises RankFailed."""
+        shipper = LogShipper(self._log, f"{self._env.attempt_prefix}/logs/rank-{self._rank}", self._objects.put)
+        try:
+            try:
+                failure = self._train()
+            except OSError as error:
+                failure = Failure(self._rank, time.time(), f"could not prepare the run: {error}", [], kind="infrastructure")
+                self._save(failure)
+            if failure is not None and failure.kind != "hung":
+                self._stopping.wait(LAST_WORDS_SECONDS)
+            if not shipper.close(_STOP_CLOSE_SECONDS if self._stopping.is_set() else CLOSE_SECONDS):
+                self._env.keep_spool(f"the log of rank {self._rank}")
+        finally:
+            self._claim.close()
+            self._finished.set()
+        if failure is not None:
+            raise RankFailed(f"rank {self._rank} {failure.reason}")
+
+    def stop(self) -> None:
+        """Called by another thread than `run`, which it makes return."""
+        self._stopping.set()
+        self._finished.wait(STOP_SECONDS)
+
+    def _train(self) -> Failure | None:
+        """Run the training process; how it failed, already written down, or None. Raises OSError."""
+        started, started_at = time.monotonic(), time.time()
+        run = RunIdentity(self._env, self._objects, self._records.with_name(f"run-of-rank-{self._rank}"))
+        before = reported_before(self._objects, self._env.job_id, self._env.attempt, self._rank)
+        code = stage_code(self._env, self._objects)
+        variables = rank_environment(self._env, self._objects, self._context, run, self._records, before)
+        for folder in (self._records.parent, self._stacks.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        LifeWatch.prepare(self._life)
+        process = KeptProcess(
             [sys.executable, "-P", "-u", "-m", "trainyard_train.training_process"],
             cwd=code,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+            env=variables | {"TRAINYARD_LIFE": str(self._life), "TRAINYARD_STACKS": str(self._stacks)},
+            output=self._log,
         )
-    guard = GroupGuard(process.pid)
-    try:
-        courier = Courier(env, objects, rank, records=records, log=log, pid=process.pid, run=run)
-        if rank == 0:
-            courier.add_event("stage", "workers_ready", started_at, {"workers": env.workers})
-        courier.start()
-        returncode, ended_at = process.wait(), time.time()
-    finally:
-        guard.close()  # with whatever the user's code left running
-    courier.read_records()
-    failure = None
-    error = courier.error if returncode == 1 else None
-    if reason := describe(returncode, error, time.monotonic() - started):
-        at, victim = (error["time"], error["victim"]) if error else (ended_at, False)
-        failure = Failure(rank, at, reason, last_lines(log), victim)
-        failure.save(objects, env.attempt_prefix)
-    if not courier.close():
-        env.keep_spool(f"records of rank {rank}")
-    return failure
+        guard = GroupGuard(process.pid)
+        hung = None
+        try:
+            courier = Courier(
+                self._env,
+                self._objects,
+                self._rank,
+                records=self._records,
+                log=self._log,
+                pid=process.pid,
+                run=run,
+                before=before,
+            )
+            if self._rank == 0:
+                courier.add_event("stage", "workers_ready", started_at, {"workers": self._env.workers})
+            courier.start()
+            memory = MemoryWatch(process.pid)
+            hung = self._await_end(process, courier, memory)
+            if hung or (self._stopping.is_set() and not process.ended.is_set() and self._another_hangs()):
+                self._send_stacks(process.pid)
+        finally:
+            # A hung rank stays as it is until Ray Train stops this worker: without it the others' collectives would break
+            # at once, and where they were would not be known.
+            if hung is None:
+                guard.close()  # with whatever the user's code left running
+        process.ended.wait(0 if hung else STOP_SECONDS)
+        courier.read_records()
+        failure = None
+        if hung:
+            failure = Failure(self._rank, time.time(), hung, last_lines(self._log), kind="hung")
+        elif not self._stopping.is_set():
+            failure = self._describe(process, courier, memory, time.monotonic() - started)
+        if failure is not None:
+            self._save(failure)
+        patience = (_STOP_CLOSE_SECONDS, _STOP_CLOSE_SECONDS) if hung or self._stopping.is_set() else (STORE_SECONDS, MLFLOW_SECONDS)
+        if not courier.close(store_seconds=patience[0], mlflow_seconds=patience[1]):
+            self._env.keep_spool(f"records of rank {self._rank}")
+        return failure
 
+    def _await_end(self, process: KeptProcess, courier: Courier, memory: MemoryWatch) -> str | None:
+        """Return when the process has ended or is to be stopped, or why it counts as hung."""
+        life = LifeWatch(self._life, process.pid, stall_seconds=self._env.spec.stall_seconds)
+        while not process.ended.wait(BEAT_SECONDS) and not self._stopping.is_set():
+            memory.look(courier.children)
+            if hung := life.hung():
+                return hung
+        return None
 
-def _torchrun_environment(env: JobEnvironment, context: Any) -> dict[str, str]:
-    """The variables that torchrun sets, with its names."""
-    rank, world = context.get_world_rank(), context.get_world_size()
-    cpus = max(1, int(env.spec.resources.cpus_per_worker))
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TRAINYARD_"))}
-    return inherited | {
-        "OMP_NUM_THREADS": str(cpus),
-        "RANK": str(rank),
-        "LOCAL_RANK": str(context.get_local_rank()),
-        "WORLD_SIZE": str(world),
-        "LOCAL_WORLD_SIZE": str(context.get_local_world_size()),
-        "GROUP_RANK": str(context.get_node_rank()),
-        "ROLE_RANK": str(rank),
-        "ROLE_WORLD_SIZE": str(world),
-        "ROLE_NAME": "default",
-        "TORCHELASTIC_RUN_ID": env.submission_id,
-        "TORCHELASTIC_RESTART_COUNT": str(env.attempt - 1),
-        "TORCHELASTIC_MAX_RESTARTS": "0",
-        "TORCHELASTIC_USE_AGENT_STORE": "False",
-        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
+    def _describe(self, process: KeptProcess, courier: Courier, memory: MemoryWatch, seconds: float) -> Failure | None:
+        error = courier.error if process.returncode == 1 else None
+        described = describe(process.returncode, error, seconds, memory.report(process.peak_bytes))
+        if described is None:
+            return None
+        at, victim = (error["time"], error["victim"]) if error else (process.ended_at, False)
+        reason, kind = described
+        return Failure(self._rank, at, reason, last_lines(self._log), victim, kind)
 
+    def _another_hangs(self) -> bool:
+        with contextlib.suppress(OSError):
+            return any(failure.kind == "hung" for failure in read_failures(self._objects, self._env.attempt_prefix))
+        return False
 
-def _trainyard_environment(env: JobEnvironment, objects: Objects, rank: int, records: Path, run: RunIdentity) -> dict[str, str]:
-    folder = env.attempt_spool
-    variables = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-        **env.spec.env,
-        "TRAINYARD_AGENT_PID": str(os.getpid()),
-        "TRAINYARD_JOB_ID": env.job_id,
-        "TRAINYARD_ATTEMPT": str(env.attempt),
-        "TRAINYARD_SPEC": env.spec.model_dump_json(),
-        "TRAINYARD_RECORDS": str(records),
-        "TRAINYARD_CHECKPOINTS": str(folder / "checkpoints"),
-        "TRAINYARD_MODEL_NAME": env.spec.model_name or "",
-    }
-    if env.mlflow_url:
-        variables |= {"TRAINYARD_MLFLOW_URL": env.mlflow_url, "TRAINYARD_MLFLOW_RUN_FILE": str(records.with_name(f"run-of-rank-{rank}"))}
-    run_id = run.find()
-    if rank == 0 and run_id and env.mlflow_url:
-        # Plain mlflow calls in the user's code land in the job's run ...
-        variables |= {"MLFLOW_TRACKING_URI": env.mlflow_url, "MLFLOW_RUN_ID": run_id}
-    else:
-        # ... once: the other ranks' go to a file that nobody reads.
-        variables |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow-of-rank-{rank}.db"}
-    if env.spec.data_uri:
-        variables["TRAINYARD_DATA_PATH"] = str(objects.fetch(env.spec.data_uri, env.spool_dir / "downloads"))
-    restored = checkpoints.restore_once(objects, env.job_id, folder / "resume")
-    if restored:
-        variables |= {"TRAINYARD_RESUME_DIR": str(restored.path), "TRAINYARD_RESUME_STEP": str(restored.step)}
-    return variables
+    def _send_stacks(self, pid: int) -> None:
+        text = f"rank {self._rank} on {os.uname().nodename}, {dump_stacks(pid, self._stacks)}"
+        with contextlib.suppress(OSError):
+            self._objects.put(f"{self._env.attempt_prefix}/stacks/rank-{self._rank}.txt", text.encode())
+
+    def _save(self, failure: Failure) -> None:
+        with contextlib.suppress(OSError):  # Ray tells the driver of it too, in fewer words
+            failure.save(self._objects, self._env.attempt_prefix)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
-import secrets
-import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainyard_train import checkpoint_queue, life
 from trainyard_train.records import RecordWriter
 
 if TYPE_CHECKING:
@@ -71,16 +72,43 @@ def init_distributed() -> None:
         torch.distributed.init_process_group("gloo")
 
 
-def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.PathLike[str] | None = None) -> None:
+def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.PathLike[str] | None = None, move: bool = False) -> None:
     """Record metrics at a step and, where given, a folder to resume from; returns at once, sending happens outside this process.
 
-    Rank 0 counts; on other ranks the call does nothing. The folder is copied before the call returns.
+    Rank 0 counts; on other ranks the call does nothing. A step that an earlier attempt of the job has reported keeps its first value.
+
+    Args:
+        metrics: names and numbers.
+        step: an integer that grows.
+        checkpoint: a folder, which is copied before the call returns (on Btrfs and XFS without copying its bytes). When checkpoints
+            come faster than they can be sent, the newest wins.
+        move: take the folder away instead of copying it; nothing is copied when it came from `checkpoint_folder`.
 
     Raises:
         ValueError: a metric is not a number or has a name that MLflow refuses, or the checkpoint is not a folder.
+        OSError: the checkpoint does not fit on the disk; those before it are safe.
     """
+    life.advance()
     if rank() != 0:
         return
+    figures, step = _checked(metrics), int(step)
+    source = Path(checkpoint) if checkpoint is not None else None
+    if source is not None and not source.is_dir():
+        raise ValueError(f"report(checkpoint): {source} is not a folder; save the files into one and give that")
+    writer = records()
+    if writer is None:
+        print(f"step {step}: {figures}")
+        return
+    if source is not None:
+        checkpoint_queue.hand_over(Path(os.environ["TRAINYARD_CHECKPOINTS"]), source, step=step, metrics=figures, move=move)
+    resumed = int(os.environ.get("TRAINYARD_RESUME_STEP") or step)
+    known = _reported_before()
+    new = {key: value for key, value in figures.items() if not resumed <= step <= known.get(key, step - 1)}
+    writer.write("metrics", metrics=new, step=step)
+
+
+def _checked(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics as MLflow takes them. Raises ValueError."""
     figures = {}
     for key, value in metrics.items():
         if not _METRIC_NAME.fullmatch(str(key)):
@@ -89,23 +117,28 @@ def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.Path
             figures[str(key)] = float(value)
         except (TypeError, ValueError) as error:
             raise ValueError(f"report(metrics): the value of {key!r} must be a number: {error}") from error
-    writer = records()
-    if writer is None:
-        print(f"step {step}: {figures}")
-        return
-    if figures:
-        writer.write("metrics", metrics=figures, step=int(step))
-    if checkpoint is not None:
-        source = Path(checkpoint)
-        if not source.is_dir():
-            raise ValueError(f"report(checkpoint): {source} is not a folder; save the files into one and give that")
-        target = Path(os.environ["TRAINYARD_CHECKPOINTS"]) / f"{int(step):012d}-{secrets.token_hex(4)}"
-        shutil.copytree(source, target)
-        writer.write("checkpoint", step=int(step), path=str(target))
+    return figures
+
+
+@functools.cache
+def _reported_before() -> dict[str, int]:
+    """The last step of each metric that an earlier attempt reported."""
+    path = os.environ.get("TRAINYARD_REPORTED")
+    known: dict[str, int] = json.loads(Path(path).read_text()) if path else {}
+    return known
+
+
+def checkpoint_folder() -> Path:
+    """A new empty folder on the disk from which `report(checkpoint=, move=True)` takes it without copying."""
+    base = os.environ.get("TRAINYARD_CHECKPOINTS")
+    if base:
+        Path(base).mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".new-", dir=base))
 
 
 def resume_checkpoint() -> Checkpoint | None:
-    """What an earlier attempt of this job saved last, on every rank's own disk; None on a first start."""
+    """What to resume from, on every rank's own disk: what an earlier attempt saved last, or the checkpoint of another job that this
+    one was told to start from; None where there is neither."""
     path, step = os.environ.get("TRAINYARD_RESUME_DIR"), os.environ.get("TRAINYARD_RESUME_STEP")
     return Checkpoint(Path(path), int(step)) if path and step else None
 

@@ -5,21 +5,37 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import shutil
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from trainyard_templates.runspec import CheckpointPolicy
 from trainyard_train.objects import Objects
 
-KEEP = 2
+
+class DamagedCheckpoint(OSError):
+    """A checkpoint is not what its manifest says; the message says in which way."""
 
 
 @dataclass(frozen=True)
-class Restored:
-    """A checkpoint on local disk."""
+class Found:
+    """The checkpoint to resume from (None: there is no whole one), and what was passed over: a sentence by step."""
 
-    step: int
-    path: Path
+    key: str | None
+    damaged: dict[int, str] = field(default_factory=dict)
+
+
+def step_of(key: str) -> int:
+    """The step of the checkpoint with this key prefix."""
+    return int(key.rpartition("/")[2])
+
+
+def _base(job_id: str) -> str:
+    return f"jobs/{job_id}/checkpoints"
 
 
 def _digest(path: Path) -> str:
@@ -27,69 +43,137 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _folder(job_id: str, step: int) -> str:
-    return f"jobs/{job_id}/checkpoints/{step:012d}"
+def _by_step(objects: Objects, job_id: str) -> dict[int, list[str]]:
+    """The names of the objects of each checkpoint, whole or not. Raises OSError."""
+    base, found = f"{_base(job_id)}/", dict[int, list[str]]()
+    for key in objects.list(_base(job_id)):
+        folder, _, name = key.removeprefix(base).partition("/")
+        if folder.isdecimal() and name:
+            found.setdefault(int(folder), []).append(name)
+    return found
 
 
-def _steps(objects: Objects, job_id: str) -> list[int]:
-    """Steps with a manifest, ascending."""
-    base = f"jobs/{job_id}/checkpoints"
-    folders = [key.removeprefix(f"{base}/").removesuffix("/manifest.json") for key in objects.list(base) if key.endswith("/manifest.json")]
-    return sorted(int(name) for name in folders if name.isdecimal())
-
-
-def save(objects: Objects, job_id: str, step: int, folder: Path) -> int:
-    """Upload one checkpoint, then drop all but the newest two; its size in bytes. Raises OSError."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    target = _folder(job_id, step)
-    manifest = {}
-    for path in files:
-        name = path.relative_to(folder).as_posix()
-        objects.put_file(f"{target}/{name}", path)
-        manifest[name] = _digest(path)
-    objects.put_json(f"{target}/manifest.json", {"step": step, "files": manifest})
-    for old in _steps(objects, job_id)[:-KEEP]:
-        objects.delete_folder(_folder(job_id, old))
-    return sum(path.stat().st_size for path in files)
-
-
-def restore(objects: Objects, job_id: str, into: Path) -> Restored | None:
-    """The newest whole checkpoint below ``into``; a damaged one is passed over for the one before it. Raises OSError."""
-    for step in reversed(_steps(objects, job_id)):
-        target = into / f"{step:012d}"
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        if _fetch(objects, _folder(job_id, step), target):
-            return Restored(step, target)
-        shutil.rmtree(target)
-    return None
-
-
-def _fetch(objects: Objects, folder: str, target: Path) -> bool:
-    """Download one checkpoint; False when it is not what its manifest says."""
+def _manifest(objects: Objects, key: str) -> dict[str, Any]:
+    """The manifest of one checkpoint. Raises DamagedCheckpoint, OSError."""
     try:
-        files: dict[str, str] = objects.get_json(f"{folder}/manifest.json")["files"]
-        for name, digest in files.items():
-            path = target / name
-            if not path.resolve().is_relative_to(target.resolve()):
-                return False
-            objects.get_file(f"{folder}/{name}", path)
-            if _digest(path) != digest:
-                return False
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return True
+        body: dict[str, Any] = objects.get_json(f"{key}/manifest.json")
+        files = {str(name): (str(entry["sha256"]), int(entry["size"])) for name, entry in body["files"].items()}
+        metrics = {str(name): float(value) for name, value in body["metrics"].items()}
+        return {"files": files, "metrics": metrics, "attempt": int(body["attempt"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedCheckpoint("its manifest cannot be read") from error
 
 
-def restore_once(objects: Objects, job_id: str, into: Path) -> Restored | None:
-    """``restore``, done by the first rank of a machine for all of them. Raises OSError."""
+class CheckpointStore:
+    """The checkpoints of one job, as one attempt adds to them."""
+
+    def __init__(self, objects: Objects, job_id: str, attempt: int, policy: CheckpointPolicy) -> None:
+        self._objects, self._job_id, self._attempt, self._policy = objects, job_id, attempt, policy
+        #: By step: (attempt, metrics) of those that have a manifest; attempt -1 when it cannot be read.
+        self._whole: dict[int, tuple[int, Mapping[str, float]]] = {}
+
+    def save(self, step: int, folder: Path, metrics: Mapping[str, float]) -> int:
+        """Upload one checkpoint, then drop those that the policy does not keep; its size in bytes. Raises OSError."""
+        key = f"{_base(self._job_id)}/{step:012d}"
+        if step in _by_step(self._objects, self._job_id):  # left by an attempt that got no further: never a mixture of two
+            self._objects.delete_folder(key)
+        entries, total = {}, 0
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder).as_posix()
+            self._objects.put_file(f"{key}/{name}", path)
+            size = path.stat().st_size
+            entries[name] = {"sha256": _digest(path), "size": size}
+            total += size
+        figures = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        manifest = {"step": step, "time": time.time(), "attempt": self._attempt, "files": entries, "metrics": figures}
+        self._objects.put_json(f"{key}/manifest.json", manifest)
+        self._whole[step] = (self._attempt, figures)
+        self._prune()
+        return total
+
+    def _prune(self) -> None:
+        there = _by_step(self._objects, self._job_id)
+        for step, names in there.items():
+            if "manifest.json" in names and step not in self._whole:
+                try:
+                    manifest = _manifest(self._objects, f"{_base(self._job_id)}/{step:012d}")
+                    self._whole[step] = (manifest["attempt"], manifest["metrics"])
+                except DamagedCheckpoint:
+                    self._whole[step] = (-1, {})
+        # A later attempt's are newer whatever their step: it may have gone back behind a damaged one.
+        whole = sorted((step for step in self._whole if step in there), key=lambda step: (self._whole[step][0], step))
+        kept = {*whole[-self._policy.keep :], self._best(whole)}
+        for step in there:
+            if step not in kept:  # also uploads that were cut off
+                self._objects.delete_folder(f"{_base(self._job_id)}/{step:012d}")
+                self._whole.pop(step, None)
+
+    def _best(self, steps: list[int]) -> int | None:
+        """The best by the policy's metric, of equals the newest; None when no metric is named or no checkpoint has it."""
+        name = self._policy.best_metric
+        if name is None:
+            return None
+        sign = 1 if self._policy.best_mode == "max" else -1
+        measured = [step for step in steps if name in self._whole[step][1]]
+        return max(measured, key=lambda step: (sign * self._whole[step][1][name], step), default=None)
+
+
+def exists(objects: Objects, job_id: str, step: int) -> bool:
+    """Whether the job has a checkpoint of this step that is not cut off. Raises OSError."""
+    return objects.get(f"{_base(job_id)}/{step:012d}/manifest.json") is not None
+
+
+def find(objects: Objects, job_id: str, into: Path) -> Found:
+    """The newest whole checkpoint of a job, fetched below ``into``; damaged ones are passed over. Raises OSError."""
+    damaged: dict[int, str] = {}
+    candidates: list[tuple[int, int]] = []
+    for step, names in _by_step(objects, job_id).items():
+        if "manifest.json" in names:
+            try:
+                candidates.append((_manifest(objects, f"{_base(job_id)}/{step:012d}")["attempt"], step))
+            except DamagedCheckpoint as error:
+                damaged[step] = str(error)
+    for _, step in sorted(candidates, reverse=True):
+        key = f"{_base(job_id)}/{step:012d}"
+        try:
+            fetch_once(objects, key, into)
+        except DamagedCheckpoint as error:
+            damaged[step] = str(error)
+        else:
+            return Found(key, damaged)
+    return Found(None, damaged)
+
+
+def fetch_once(objects: Objects, key: str, into: Path) -> Path:
+    """The files of the checkpoint with this key prefix, fetched by the first process of a machine for all.
+
+    Raises:
+        DamagedCheckpoint: it is not what its manifest says, or there is none.
+        OSError: the object store refuses.
+    """
     into.mkdir(parents=True, exist_ok=True)
-    done = into / "restored.json"
+    target = into / key.replace("/", "-")
     with (into / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            restored = restore(objects, job_id, into)
-            done.write_text(json.dumps(restored.step if restored else None))
-            return restored
-        step = json.loads(done.read_text())
-    return None if step is None else Restored(step, into / f"{step:012d}")
+        if not target.exists():
+            partial = target.with_name(f".partial-{target.name}")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            _fetch(objects, key, partial)
+            partial.rename(target)
+    return target
+
+
+def _fetch(objects: Objects, key: str, target: Path) -> None:
+    for name, (digest, size) in _manifest(objects, key)["files"].items():
+        path = target / name
+        if not path.resolve().is_relative_to(target.resolve()):
+            raise DamagedCheckpoint(f"its manifest names {json.dumps(name)}, which is outside of it")
+        try:
+            objects.get_file(f"{key}/{name}", path)
+        except FileNotFoundError as error:
+            raise DamagedCheckpoint(f"{name} is missing") from error
+        if path.stat().st_size != size:
+            raise DamagedCheckpoint(f"{name} has {path.stat().st_size} bytes instead of {size}")
+        if _digest(path) != digest:
+            raise DamagedCheckpoint(f"{name} has another content than was saved")

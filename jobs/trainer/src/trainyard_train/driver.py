@@ -6,12 +6,17 @@ import contextlib
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+from trainyard_train.checkpoints import step_of
 from trainyard_train.environment import JobEnvironment
-from trainyard_train.failures import Failure, first_failure, read_failures
+from trainyard_train.failures import AttemptFailed, Failure, Kind, first_failure, read_failures
+from trainyard_train.leftovers import send_earlier_leftovers, send_leftovers
 from trainyard_train.logs import LogShipper, OutputTee, last_lines
 from trainyard_train.objects import Objects
+from trainyard_train.resuming import Start, find_start
 
 HEARTBEAT_SECONDS = 5.0
 #: For how long a result that the object store does not take is tried again.
@@ -74,11 +79,16 @@ def main() -> int:
     timeline = Timeline(objects, env.attempt_prefix)
     timeline.add("stage", "driver_started")
     lost: dict[int, str] = {}
+    reason, kind = None, None
     try:
-        reason = _train(env, objects, timeline, lost)
+        _train(env, objects, timeline, lost)
+    except AttemptFailed as failed:
+        reason, kind = str(failed), failed.kind
     except Exception as error:  # the boundary: whatever went wrong becomes the attempt's reason
-        reason = f"{type(error).__name__}: {error}"
-    result = _result(env, objects, reason, lost)
+        reason, kind = f"{type(error).__name__}: {error}", "infrastructure"
+    if lost:
+        send_leftovers(env, objects)
+    result = _result(env, objects, reason, kind, lost)
     if reason:
         timeline.add("failure", str(result["reason"])[:500], rank=result["failed_rank"])
     print(f"failed: {result['reason']}" if reason else "succeeded", flush=True)
@@ -86,7 +96,7 @@ def main() -> int:
     if not shipper.close():
         env.keep_spool("the driver's log")
     if reason and not result["tail"]:
-        result["tail"] = last_lines(log)
+        result["tail"] = last_lines(env.attempt_spool / "logs" / f"rank-{result['failed_rank']}.log") or last_lines(log)
     _persist(objects, f"{env.attempt_prefix}/result.json", result)
     heartbeat.close()
     with contextlib.suppress(OSError):
@@ -95,16 +105,51 @@ def main() -> int:
     return 1 if reason else 0
 
 
-def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict[int, str]) -> str | None:
-    """Run the ranks; the reason when they failed, with what Ray says about each failed rank put into ``lost``."""
+def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict[int, str]) -> None:
+    """Run the ranks.
+
+    Raises:
+        AttemptFailed: they failed; what Ray says about each failed rank is put into ``lost``.
+    """
     from trainyard_train.code_archive import stage_code
 
     code = stage_code(env, objects)
     if env.spec.kind == "script" and not (code / env.spec.entry).is_file():
-        return f"the code has no file {env.spec.entry!r}"
+        raise AttemptFailed(f"the code has no file {env.spec.entry!r}", "user")
     timeline.add("stage", "code_staged")
+    with ThreadPoolExecutor(1, "find the start") as pool:
+        start = pool.submit(_find_start, env, objects)
+        _import_ray()
+        env = _announce(start.result(), env, timeline)
+    _fit(env, lost)
 
+
+def _find_start(env: JobEnvironment, objects: Objects) -> Start:
+    send_earlier_leftovers(env, objects)
+    return find_start(env, objects)
+
+
+def _announce(start: Start, env: JobEnvironment, timeline: Timeline) -> JobEnvironment:
+    """Say where the attempt starts from; the environment of its ranks."""
+    for notice in start.notices:
+        print(notice, flush=True)
+        timeline.add("notice", notice)
+    if start.key is None:
+        return env
+    step = step_of(start.key)
+    print(f"resuming from step {step}" + (f" of job {start.source_job}" if start.source_job else ""), flush=True)
+    timeline.add("resume", f"resumed from step {step}", step=step, lost_steps=start.lost_steps, source_job=start.source_job)
+    return replace(env, resume_key=start.key)
+
+
+def _import_ray() -> None:
+    """The slow part of reaching Ray, which needs nothing of the job."""
     os.environ.update(_RAY_TRAIN)
+    import ray.train  # noqa: F401
+
+
+def _fit(env: JobEnvironment, lost: dict[int, str]) -> None:
+    """Run the ranks through Ray Train. Raises AttemptFailed."""
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 
@@ -138,10 +183,9 @@ def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict
     except TrainingFailedError as error:
         for rank, failure in getattr(error, "worker_failures", {}).items():
             lost[int(rank)] = _first_line(getattr(failure, "health_check_failure", failure))
-        return f"Ray Train: {_first_line(error)}"
+        raise AttemptFailed(f"Ray Train: {_first_line(error)}", "infrastructure") from error
     except ray.exceptions.RayActorError as error:
-        return f"Ray Train's controller is gone: {_first_line(error)}"
-    return None
+        raise AttemptFailed(f"Ray Train's controller is gone: {_first_line(error)}", "infrastructure") from error
 
 
 def _worker(config: dict[str, Any]) -> None:
@@ -160,14 +204,15 @@ def _first_line(error: BaseException) -> str:
     return lines[0].strip()[:500] if lines else type(error).__name__
 
 
-def _result(env: JobEnvironment, objects: Objects, reason: str | None, lost: dict[int, str]) -> dict[str, Any]:
+def _result(env: JobEnvironment, objects: Objects, reason: str | None, kind: Kind | None, lost: dict[int, str]) -> dict[str, Any]:
     """The result object: the cause rather than ``reason`` where a rank's failure is known, and the model that was logged."""
-    result: dict[str, Any] = {"outcome": "failed" if reason else "succeeded", "reason": reason, "failed_rank": None, "tail": []}
+    result: dict[str, Any] = {"outcome": "failed" if reason else "succeeded", "reason": reason, "kind": kind}
+    result |= {"failed_rank": None, "tail": []}
     result |= {"model_name": None, "model_uri": None, "model_version": None}
     with contextlib.suppress(OSError, ValueError):
         first: Failure | None = first_failure(read_failures(objects, env.attempt_prefix), lost) if reason else None
         if first is not None:
-            result |= {"reason": f"rank {first.rank} {first.reason}", "failed_rank": first.rank, "tail": first.tail}
+            result |= {"reason": f"rank {first.rank} {first.reason}", "kind": first.kind, "failed_rank": first.rank, "tail": first.tail}
         model = objects.get_json(f"{env.attempt_prefix}/model.json")
         if model:
             result |= {"model_name": model["name"], "model_uri": model["uri"], "model_version": model["version"]}

@@ -25,6 +25,8 @@ class JobEnvironment:
     mlflow_run_id: str | None = None
     #: How many workers were admitted: between the spec's fewest and its workers.
     workers: int = 1
+    #: Key prefix of the checkpoint that every rank resumes from; found by the driver.
+    resume_key: str | None = None
 
     @property
     def submission_id(self) -> str:
@@ -35,6 +37,11 @@ class JobEnvironment:
     def attempt_spool(self) -> Path:
         """Local folder of this attempt: logs, records, code, checkpoints on their way out."""
         return self.spool_dir / self.job_id / str(self.attempt)
+
+    @property
+    def checkpoint_queue(self) -> Path:
+        """Local folder of the checkpoints on their way out."""
+        return self.attempt_spool / "checkpoints"
 
     @property
     def attempt_prefix(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.execution.callback import WorkerCallback
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
@@ -20,6 +21,16 @@ class UnannouncedScaling(FixedScalingPolicy):  # type: ignore[misc]  # Ray is no
         """Tell nobody."""
 
 
+class LastWords(WorkerCallback):  # type: ignore[misc]  # Ray is not typed
+    """Lets the agent of a rank that is stopped send what there is to send."""
+
+    def before_worker_shutdown(self) -> None:
+        """See WorkerCallback."""
+        from trainyard_train.agent import stop_rank
+
+        stop_rank()
+
+
 class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not typed
     """A run of N workers that feed themselves, in a Ray job of their own.
 
@@ -29,7 +40,8 @@ class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not type
 
     def _create_default_callbacks(self) -> list[Any]:
         unneeded = (DatasetsCallback, PlacementGroupCleanerCallback)
-        return [callback for callback in super()._create_default_callbacks() if not isinstance(callback, unneeded)]
+        needed = [callback for callback in super()._create_default_callbacks() if not isinstance(callback, unneeded)]
+        return [*needed, LastWords()]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
         return super()._initialize_and_run_controller(**{**arguments, "scaling_policy": UnannouncedScaling(self.scaling_config)})

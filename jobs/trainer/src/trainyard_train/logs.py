@@ -1,4 +1,4 @@
-"""Logs: each process writes a local file; a thread ships what was added as objects named by their byte offset."""
+"""Logs and records: each process writes local files; threads ship what was added as objects named by their byte offset."""
 
 from __future__ import annotations
 
@@ -16,11 +16,22 @@ TAIL_BYTES = 16 * 1024
 
 
 class LogShipper:
-    """Tails one file and puts each new part as ``<prefix>/<first byte, 12 digits>.log``; a failed put is tried again."""
+    """Tails one file and puts each new part as ``<prefix>/<first byte, 12 digits><suffix>``; a failed put is tried again."""
 
-    def __init__(self, path: Path, prefix: str, put: Callable[[str, bytes], None]) -> None:
-        self._path, self._prefix, self._put = path, prefix, put
-        self._offset = 0
+    def __init__(
+        self,
+        path: Path,
+        prefix: str,
+        put: Callable[[str, bytes], None],
+        *,
+        suffix: str = ".log",
+        interval: float = INTERVAL_SECONDS,
+        offset: int = 0,
+    ) -> None:
+        """Ship what is behind byte ``offset``, and look for more every ``interval`` seconds."""
+        self._path, self._prefix, self._put, self._suffix, self._interval = path, prefix, put, suffix, interval
+        #: How many bytes of the file are in the object store.
+        self.offset = offset
         self._done = threading.Event()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -30,25 +41,25 @@ class LogShipper:
     def _ship(self) -> bool:
         """Put one part; True when there may be more."""
         with self._path.open("rb") as file:
-            file.seek(self._offset)
+            file.seek(self.offset)
             content = file.read(CHUNK_BYTES)
         if not content:
             return False
-        self._put(f"{self._prefix}/{self._offset:012d}.log", content)
-        self._offset += len(content)
+        self._put(f"{self._prefix}/{self.offset:012d}{self._suffix}", content)
+        self.offset += len(content)
         return True
 
     def _run(self) -> None:
-        while not self._done.wait(INTERVAL_SECONDS):
+        while not self._done.wait(self._interval):
             with contextlib.suppress(OSError):
                 while self._ship():
                     pass
 
-    def close(self) -> bool:
-        """Ship the rest; False when the object store would not take it for half a minute."""
+    def close(self, seconds: float = CLOSE_SECONDS) -> bool:
+        """Ship the rest; False when the object store would not take it for ``seconds``."""
         self._done.set()
         self._thread.join()
-        deadline = time.monotonic() + CLOSE_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
             try:
                 while self._ship():
@@ -59,6 +70,30 @@ class LogShipper:
                 time.sleep(INTERVAL_SECONDS)
             else:
                 return True
+
+
+class Remarks:
+    """What the platform itself says in a rank's log, which the user reads: each trouble once, and when it is over."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._troubles: dict[str, str] = {}
+
+    def say(self, text: str) -> None:
+        """One line."""
+        with self._log.open("ab", buffering=0) as log:
+            log.write(f"trainyard: {text}\n".encode())
+
+    def trouble(self, topic: str, problem: str | None) -> None:
+        """What is wrong with ``topic`` and will be tried again, or None when nothing is."""
+        before = self._troubles.get(topic)
+        if problem is None:
+            self._troubles.pop(topic, None)
+            if before is not None:
+                self.say(f"{topic}: everything is sent again")
+        elif problem != before:
+            self._troubles[topic] = problem
+            self.say(f"{problem}; training goes on, and it is tried again")
 
 
 def last_lines(path: Path, count: int = 20) -> list[str]:

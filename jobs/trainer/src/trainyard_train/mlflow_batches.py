@@ -1,13 +1,12 @@
-"""Metrics to MLflow in batches over its REST API; what could not be sent stays and is sent later."""
+"""Batches of metrics and parameters for MLflow's REST API."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
-
-from trainyard_train.run_identity import RunIdentity
 
 #: MLflow's documented limits of one log-batch request, and of one parameter.
 BATCH_METRICS = 1000
@@ -17,54 +16,67 @@ PARAM_LENGTH = 6000
 _LARGEST = 1.7976931348623157e308
 
 
-class MetricBatches:
-    """Points and parameters on their way to one run."""
+@dataclass(frozen=True)
+class Problem:
+    """Why something was not stored, and whether to try ``again``."""
 
-    def __init__(self, url: str, run: RunIdentity) -> None:
+    text: str
+    again: bool
+
+
+class MlflowBatches:
+    """A client of one MLflow server."""
+
+    def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=httpx.Timeout(10, connect=2), trust_env=False)
-        self._run = run
-        self._metrics: list[dict[str, Any]] = []
-        self._params: list[dict[str, str]] = []
 
-    def add(self, metrics: dict[str, float], *, step: int, time: float) -> None:
-        """Keep points to send. ``time`` in Unix seconds. Infinities become the largest double."""
-        for key, value in metrics.items():
-            number = float(value)
-            sendable: float | str = "NaN" if math.isnan(number) else max(-_LARGEST, min(_LARGEST, number))
-            self._metrics.append({"key": key, "value": sendable, "timestamp": int(time * 1000), "step": step})
+    def send(self, run_id: str, records: list[dict[str, Any]]) -> Problem | None:
+        """Store the metrics and parameters of these records; sending them again does no harm.
 
-    def add_params(self, params: dict[str, Any]) -> None:
-        """Keep parameters to send, cut at MLflow's 6,000 characters."""
-        self._params.extend({"key": str(key), "value": str(value)[:PARAM_LENGTH]} for key, value in params.items())
-
-    def flush(self) -> str | None:
-        """Send what is there; the reason when something is left. A batch that MLflow refuses for good is dropped with its reason."""
-        if not self.pending:
-            return None
-        run_id = self._run.find()
-        if run_id is None:
-            return "MLflow has no run for this job yet"
+        Infinities become the largest double, parameters are cut at MLflow's 6,000 characters. What MLflow refuses for good is
+        left out, and nothing else with it.
+        """
+        metrics = [
+            {"key": key, "value": _sendable(value), "timestamp": int(record["time"] * 1000), "step": record["step"]}
+            for record in records
+            if record["kind"] == "metrics"
+            for key, value in record["metrics"].items()
+        ]
+        params = [
+            {"key": key, "value": value[:PARAM_LENGTH]}
+            for record in records
+            if record["kind"] == "params"
+            for key, value in record["params"].items()
+        ]
+        refused = None
         # Apart from each other: a parameter that was logged with another value before must not take metrics with it.
-        return self._send(run_id, "metrics", self._metrics, BATCH_METRICS) or self._send(run_id, "params", self._params, BATCH_PARAMS)
+        for kind, rows, limit in (("metrics", metrics, BATCH_METRICS), ("params", params, BATCH_PARAMS)):
+            for start in range(0, len(rows), limit):
+                problem = self._post(run_id, kind, rows[start : start + limit])
+                if problem is not None and problem.again:
+                    return problem
+                refused = problem or refused
+        return refused
 
-    def _send(self, run_id: str, kind: str, waiting: list[dict[str, Any]], limit: int) -> str | None:
-        while batch := waiting[:limit]:
-            try:
-                response = self._client.post("/api/2.0/mlflow/runs/log-batch", json={"run_id": run_id, kind: batch})
-            except httpx.HTTPError as error:
-                return f"MLflow cannot be reached: {error}"
-            if response.status_code >= 500 or response.status_code == 429:
-                return f"MLflow answered {response.status_code}"
-            del waiting[: len(batch)]
-            if response.is_error:
-                return f"MLflow refused {len(batch)} {kind}: {response.text[:300]}"
-        return None
-
-    @property
-    def pending(self) -> int:
-        """How many points and parameters wait."""
-        return len(self._metrics) + len(self._params)
+    def _post(self, run_id: str, kind: str, rows: list[dict[str, Any]]) -> Problem | None:
+        try:
+            response = self._client.post("/api/2.0/mlflow/runs/log-batch", json={"run_id": run_id, kind: rows})
+        except httpx.HTTPError as error:
+            return Problem(f"MLflow cannot be reached: {error}", again=True)
+        if response.status_code >= 500 or response.status_code == 429:
+            return Problem(f"MLflow answered {response.status_code}", again=True)
+        if not response.is_error:
+            return None
+        if response.status_code == 400 and len(rows) > 1:  # one of them is refused: find out which
+            half = len(rows) // 2
+            problems = [self._post(run_id, kind, part) for part in (rows[:half], rows[half:])]
+            return next((one for one in problems if one is not None and one.again), problems[0] or problems[1])
+        return Problem(f"MLflow refused {len(rows)} {kind}: {response.text[:300]}", again=False)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def _sendable(value: float) -> float | str:
+    return "NaN" if math.isnan(value) else max(-_LARGEST, min(_LARGEST, value))

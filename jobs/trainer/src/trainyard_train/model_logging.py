@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+from trainyard_train import life
 from trainyard_train.api import rank, records
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def _await_run(url: str, run_file: Path) -> str:
         if not told:
             print("waiting for MLflow, to log the model", flush=True)
             told = True
+        life.advance()  # waiting for MLflow is no stall
         time.sleep(_POLL_SECONDS)
 
 

@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from trainyard_train import life
 from trainyard_train.records import RecordWriter
 
 _OPTIMIZER_MODULE = "torch.optim.optimizer"
@@ -40,6 +41,13 @@ class _AfterImport(MetaPathFinder):
 
             spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]
         return spec
+
+
+def count_steps() -> None:
+    """From now on every optimizer step is a sign of progress."""
+    sys.meta_path.insert(
+        0, _AfterImport(_OPTIMIZER_MODULE, lambda module: module.register_optimizer_step_post_hook(lambda *_: life.advance()))
+    )
 
 
 def stamp_steps(records: RecordWriter) -> None:

@@ -12,8 +12,12 @@ class SystemMetrics:
     """Samples one process with all its children. Keys: cpu_percent (100 is one core), memory_mb, gpu_<i>_percent, gpu_<i>_memory_mb."""
 
     def __init__(self, pid: int, *, gpus: bool) -> None:
-        self._root = psutil.Process(pid)
+        self._root: psutil.Process | None = None
+        with contextlib.suppress(psutil.Error):  # it may have ended already
+            self._root = psutil.Process(pid)
         self._known: dict[int, psutil.Process] = {}
+        #: The process's children, as the last sample found them.
+        self.children: list[int] = []
         self._nvml: Any = None
         if gpus:
             with contextlib.suppress(Exception):  # no driver: the figures are left out
@@ -25,10 +29,13 @@ class SystemMetrics:
     def sample(self) -> dict[str, float]:
         """Figures since the last call; empty once the process is gone."""
         cpu = memory = 0.0
+        if self._root is None:
+            return {}
         try:
             processes = [self._root, *self._root.children(recursive=True)]
         except psutil.Error:
             return {}
+        self.children = [process.pid for process in processes[1:]]
         for process in processes:
             known = self._known.setdefault(process.pid, process)
             with contextlib.suppress(psutil.Error):

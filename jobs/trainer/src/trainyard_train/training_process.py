@@ -11,11 +11,11 @@ import traceback
 from pathlib import Path
 
 from trainyard_templates.runspec import RunSpec
-from trainyard_train import api
+from trainyard_train import api, life
 from trainyard_train.process_end import ProcessEnd
 from trainyard_train.process_guard import die_with_parent
 from trainyard_train.records import RecordWriter
-from trainyard_train.step_stamps import stamp_steps
+from trainyard_train.step_stamps import count_steps, stamp_steps
 
 #: What gloo and NCCL say when a peer is gone; they raise plain RuntimeErrors for it.
 _PEER_GONE = ("closed by peer", "reset by peer", "broken pipe", "gloo", "nccl", "socket timeout", "connection refused")
@@ -75,12 +75,23 @@ def _peer_is_gone(error: BaseException) -> bool:
     return False
 
 
+def _failure_kind(error: BaseException) -> str:
+    """Whose failure this is, as far as the exception tells."""
+    out_of_gpu_memory = getattr(sys.modules.get("torch"), "OutOfMemoryError", ())
+    if isinstance(error, (MemoryError, out_of_gpu_memory)) or "can't allocate memory" in str(error):
+        return "out_of_memory"
+    return "infrastructure" if _peer_is_gone(error) or type(error).__name__ == "ModelNotLogged" else "user"
+
+
 def main() -> int:
     """Run the spec's script or function; the exit code is the user code's own."""
     die_with_parent(int(os.environ["TRAINYARD_AGENT_PID"]))
+    if "TRAINYARD_LIFE" in os.environ:
+        life.start(Path(os.environ["TRAINYARD_LIFE"]), Path(os.environ["TRAINYARD_STACKS"]))
     records = RecordWriter(Path(os.environ["TRAINYARD_RECORDS"]))
     spec = RunSpec.model_validate_json(os.environ.pop("TRAINYARD_SPEC"))
     try:
+        count_steps()
         if api.rank() == 0:
             stamp_steps(records)
             records.write("stage", name="train_function_entered", detail={})
@@ -91,7 +102,8 @@ def main() -> int:
         print(leaving.code, file=sys.stderr)
         return 1
     except BaseException as error:
-        records.write("error", type=type(error).__name__, message=str(error)[:2000], victim=_peer_is_gone(error))
+        victim, failure = _peer_is_gone(error), _failure_kind(error)
+        records.write("error", type=type(error).__name__, message=str(error)[:2000], victim=victim, failure=failure)
         sys.stdout.flush()
         sys.stderr.write("".join(_own_frames_left_out(error)))
         return 1

@@ -1,21 +1,20 @@
-"""The training loop that the ready trainers share: DDP, a sampler per epoch, mixed precision, schedules, checkpoints."""
+"""The training loop that the ready trainers share: DDP, a sampler per epoch, mixed precision, schedules."""
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, TensorDataset
+from torch.utils.data import DistributedSampler, TensorDataset
 
 import trainyard_train as ty
+from trainyard_train.ready.training_state import Position, Training
 
 #: From model outputs and targets of a batch to sums over its samples, for instance {"correct": 31.0}.
 Sums = Callable[[Tensor, Tensor], dict[str, Tensor]]
@@ -71,9 +70,10 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
-def batches(dataset: TensorDataset, sampler: DistributedSampler[Any], batch_size: int) -> DataLoader[Any]:
-    """Whole batches by index list: one gather per batch instead of one per sample."""
-    return DataLoader(dataset, sampler=BatchSampler(sampler, batch_size, drop_last=False), batch_size=None)
+def batches(dataset: TensorDataset, sampler: DistributedSampler[Any], batch_size: int, skip: int) -> Iterator[tuple[Tensor, ...]]:
+    """This rank's batches of an epoch from number ``skip`` on: one gather per batch, and no draw from the random generators."""
+    for index in torch.split(torch.tensor(list(sampler)), batch_size)[skip:]:
+        yield dataset[index]
 
 
 @torch.inference_mode()
@@ -101,17 +101,6 @@ def evaluate(problem: Problem, model: nn.Module, dataset: TensorDataset, prefix:
     return {f"{prefix}_{key}": float(value) / max(1.0, count) for key, value in totals.items()}
 
 
-@contextlib.contextmanager
-def _checkpoint(state: dict[str, Any], wanted: bool) -> Iterator[str | None]:
-    """A folder with the state in it, on rank 0."""
-    if not wanted or ty.rank() != 0:
-        yield None
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        torch.save(state, Path(folder) / "state.pt")
-        yield folder
-
-
 def fit(problem: Problem, config: dict[str, Any]) -> dict[str, float]:
     """Train for the epochs that the parameters ask for, resuming where an earlier attempt stopped; the last epoch's metrics
     (none when every epoch was done before)."""
@@ -122,66 +111,52 @@ def fit(problem: Problem, config: dict[str, Any]) -> dict[str, float]:
     if ty.world_size() > 1:
         wrapped = DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
     sampler: DistributedSampler[Any] = DistributedSampler(problem.train, num_replicas=ty.world_size(), rank=ty.rank(), shuffle=True)
-    loader = batches(problem.train, sampler, config["batch_size"])
+    steps = math.ceil(len(sampler) / config["batch_size"])
     optimizer = make_optimizer(model, config)
-    schedule = make_schedule(optimizer, config, config["epochs"] * len(loader))
     dtype = autocast_dtype(config["precision"], device)
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16 and device.type == "cuda")
-    first, step = _resume(model, optimizer, schedule, device)
+    training = Training(
+        model,
+        optimizer,
+        make_schedule(optimizer, config, config["epochs"] * steps),
+        torch.amp.GradScaler(device.type, enabled=dtype is torch.float16 and device.type == "cuda"),
+    )
+    at = training.resume(device)
     metrics: dict[str, float] = {}
-    for epoch in range(first, config["epochs"]):
-        sampler.set_epoch(epoch)
+    while at.epoch < config["epochs"]:
+        sampler.set_epoch(at.epoch)
         wrapped.train()
-        started, seen, loss_sum = time.perf_counter(), 0, torch.zeros((), device=device)
-        for inputs, targets in loader:
+        started, seen_before, loss_sum = time.perf_counter(), at.seen, torch.tensor(at.loss_sum, device=device)
+        for inputs, targets in batches(problem.train, sampler, config["batch_size"], at.batch):
             inputs, targets = inputs.to(device, non_blocking=True), targets.to(device, non_blocking=True)
             if problem.augment is not None:
                 inputs = problem.augment(inputs)
             with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
                 loss = problem.loss(wrapped(inputs), targets)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            scaler.step(optimizer)
-            scaler.update()
-            schedule.step()
-            step += 1
-            seen += len(inputs)
+            training.step(loss)
+            at.step, at.batch, at.seen = at.step + 1, at.batch + 1, at.seen + len(inputs)
             loss_sum += loss.detach() * len(inputs)
+            if is_due(at.step, config["checkpoint_every_steps"]) and at.batch < steps:
+                at.loss_sum = float(loss_sum)
+                training.save(at, {})
         seconds = time.perf_counter() - started
         metrics = {
-            "train_loss": float(loss_sum) / max(1, seen),
-            "learning_rate": float(schedule.get_last_lr()[0]),
-            "samples_per_second": seen * ty.world_size() / seconds,
-            "epoch": epoch + 1.0,
+            "train_loss": float(loss_sum) / max(1, at.seen),
+            "learning_rate": float(training.schedule.get_last_lr()[0]),
+            "samples_per_second": (at.seen - seen_before) * ty.world_size() / seconds,
+            "epoch": at.epoch + 1.0,
             **evaluate(problem, model, problem.validation, "validation"),
         }
-        every = config["checkpoint_every"]
-        state = {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-            "epoch": epoch + 1,
-            "step": step,
-        }
-        with _checkpoint(state, wanted=bool(every) and (epoch + 1) % every == 0) as folder:
-            ty.report(metrics, step=step, checkpoint=folder)
+        at = Position(at.epoch + 1, at.step)
+        if is_due(at.epoch, config["checkpoint_every"]) or is_due(at.step, config["checkpoint_every_steps"]):
+            training.save(at, metrics)
+        else:
+            ty.report(metrics, step=at.step)
         if ty.rank() == 0:
             shown = " ".join(f"{key} {value:.4f}" for key, value in metrics.items() if key not in ("epoch", "learning_rate"))
-            print(f"epoch {epoch + 1}/{config['epochs']} {shown}", flush=True)
+            print(f"epoch {at.epoch}/{config['epochs']} {shown}", flush=True)
     return metrics
 
 
-def _resume(
-    model: nn.Module, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler, device: torch.device
-) -> tuple[int, int]:
-    """Load the checkpoint, when there is one; (epochs done, steps done)."""
-    checkpoint = ty.resume_checkpoint()
-    if checkpoint is None:
-        return 0, 0
-    state = torch.load(checkpoint.path / "state.pt", map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    if ty.rank() == 0:
-        print(f"resuming after epoch {state['epoch']} (step {state['step']})", flush=True)
-    return int(state["epoch"]), int(state["step"])
+def is_due(number: int, every: int) -> bool:
+    """Whether this epoch or step is one after which a checkpoint is saved."""
+    return every > 0 and number % every == 0

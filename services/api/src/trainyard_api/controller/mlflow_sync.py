@@ -1,4 +1,4 @@
-"""MLflow beside the jobs: every job gets its run as soon as MLflow answers, and every run ends as its job ended."""
+"""MLflow beside the jobs: every job gets its run as soon as MLflow answers, all of its metrics, and the end that the job had."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Any
 
+from trainyard_api.controller.metric_replay import MetricReplay
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
 from trainyard_api.store.errors import LeaseLost
@@ -27,6 +28,7 @@ class MlflowSync:
     def __init__(self, settings: Settings, repository: Repository, objects: ObjectStore, tracking: Tracking, lease: Lease) -> None:
         self._settings, self._repository, self._objects, self._tracking = settings, repository, objects, tracking
         self._lease = lease
+        self._replay = MetricReplay(objects, tracking)
         self._reopened: dict[str, int] = {}
         self._refused: set[str] = set()
 
@@ -66,6 +68,10 @@ class MlflowSync:
             return
         try:
             run_id = job.mlflow_run_id or self._make_run(job)
+            over = job.state in TERMINAL or job.state is JobState.RETRYING
+            if job.state in TERMINAL:
+                self._replay.forget(job.id)  # a later attempt may have sent what an earlier one had left on its machine's disk
+            self._replay.replay(job.id, job.attempt if over else job.attempt - 1, run_id)
             if job.state in TERMINAL:
                 self._tracking.set_status(run_id, _STATUS[job.state], ended=job.finished_at or utcnow())
                 self._tag_end(run_id, job)
@@ -79,6 +85,7 @@ class MlflowSync:
             self._repository.settle_job(job.id, job.finished_at, lease=self._lease)
             self._reopened.pop(job.id, None)
             self._refused.discard(job.id)
+            self._replay.forget(job.id)
 
     def _make_run(self, job: Job) -> str:
         tags = {
