@@ -58,6 +58,7 @@ def test_api_and_controller_know_where_everything_is(default: Rendered, pod: str
     assert settings["TRAINYARD_TRAINER_IMAGE"] == "localhost:5001/trainyard/trainer:0.1.0-cpu"
     assert settings["TRAINYARD_TRAINER_CUDA_IMAGE"] == "localhost:5001/trainyard/trainer:0.1.0-cuda"
     assert settings["TRAINYARD_INSTANCE"] == "trainyard"
+    assert settings["TRAINYARD_INFRASTRUCTURE_RETRIES"] == "3"
 
 
 def test_settings_are_ones_that_the_api_knows(default: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:

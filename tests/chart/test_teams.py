@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from pytest_helm import HelmTemplateError
 
 from tests.chart.rendering import KUEUE, Rendered, render
 from trainyard_api.teams import Teams
@@ -13,7 +14,13 @@ TWO_TEAMS: dict[str, Any] = {
     "global": {
         "teams": {
             "default": {"enabled": False},
-            "vision": {"quota": {"cpu": 8, "memory": "32Gi", "gpu": 2}, "borrowing": {"gpu": 1}, "weight": 3, "priority": "high"},
+            "vision": {
+                "allowedImages": ["registry.example.com/vision/*"],
+                "quota": {"cpu": 8, "memory": "32Gi", "gpu": 2},
+                "borrowing": {"gpu": 1},
+                "weight": 3,
+                "priority": "high",
+            },
             "nlp": {"namespace": {"name": "language", "create": False}, "allowedTemplates": ["script"], "maxJobs": 4},
         }
     }
@@ -52,6 +59,7 @@ def test_the_api_is_told_of_every_team(queued: Rendered) -> None:
             "priorityClass": None,
             "serviceAccount": "trainyard-job",
             "allowedTemplates": ["script"],
+            "allowedImages": None,
             "maxJobs": 4,
         },
         {
@@ -61,9 +69,16 @@ def test_the_api_is_told_of_every_team(queued: Rendered) -> None:
             "priorityClass": "trainyard-high",
             "serviceAccount": "trainyard-job",
             "allowedTemplates": None,
+            "allowedImages": ["registry.example.com/vision/*"],
             "maxJobs": None,
         },
     ]
+
+
+@pytest.mark.parametrize("pattern", ["vision/*", "registry.example.com", "registry.example.com/a b", "", "registry.example.com/[ab]"])
+def test_a_pattern_of_images_names_its_registry(pattern: str) -> None:
+    with pytest.raises(HelmTemplateError, match="allowedImages"):
+        render({"global": {"teams": {"vision": {"allowedImages": [pattern]}}}})
 
 
 def test_without_kueue_no_team_has_a_queue(plain: Rendered) -> None:

@@ -19,6 +19,7 @@ from tests.support.waiting import wait_for
 from trainyard_api.engines.base import EngineStatus, Phase, Submission
 from trainyard_api.engines.kubernetes import KubernetesEngine
 from trainyard_api.engines.kubernetes.api import KubeApi, connect
+from trainyard_api.failures import FailureKind
 from trainyard_api.objects import ObjectStore, open_store
 from trainyard_api.settings import Settings
 from trainyard_api.teams import Team, Teams
@@ -210,20 +211,36 @@ def test_a_quota_that_is_used_up_is_told(lab: Lab, engine: KubernetesEngine) -> 
         lab.kubectl("delete", "resourcequota", "tight", "--namespace", lab.namespace)
 
 
-def test_a_head_that_is_lost_dooms_its_attempt_for_every_controller(lab: Lab, engine: KubernetesEngine) -> None:
+#: Run in the head's pod: ends the process that a Ray cluster cannot do without.
+KILL_GCS = """
+import contextlib, os, pathlib, signal
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    with contextlib.suppress(OSError):
+        if (process / "comm").read_text().strip() == "gcs_server":
+            os.kill(int(process.name), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("lost", ["pods", "rayclusters", "gcs_server"])
+def test_a_head_that_is_lost_dooms_its_attempt_for_every_controller(lab: Lab, engine: KubernetesEngine, lost: str) -> None:
     given = program(lab.objects, PROGRAMS["runs until stopped"], **SMALL)
     handle = engine.submit(given)
     until(engine, handle, "running", lambda status: status.phase is Phase.RUNNING)
     other = lab.engine()
     try:
         assert other.describe({"submission_id": given.submission_id}).phase is Phase.RUNNING
-        pods = f"--selector=trainyard.dev/job-id={given.job_id}"
-        lab.kubectl("delete", "pods", pods, "--namespace", lab.namespace, "--wait=false")
+        ours = (f"--selector=trainyard.dev/job-id={given.job_id}", "--namespace", lab.namespace)
+        if lost == "gcs_server":
+            [head] = lab.kubectl("get", "pods", *ours, "--output", "name").split()
+            lab.kubectl("exec", head, "--namespace", lab.namespace, "--container", "ray", "--", "python", "-c", KILL_GCS)
+        else:
+            lab.kubectl("delete", lost, *ours, "--wait=false")
         killed = time.monotonic()
         for each in (engine, other):
             status = until(each, handle, "doomed", lambda status: status.doomed, seconds=180)
             assert "the head's pod" in str(status.message)
-        assert time.monotonic() - killed < 45
+            assert status.kind is FailureKind.INFRASTRUCTURE
+        assert time.monotonic() - killed < 60
         engine.stop(handle)
         assert until(engine, handle, "the end", ended).phase is Phase.STOPPED
         engine.delete(handle)

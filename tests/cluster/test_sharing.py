@@ -52,7 +52,10 @@ def platform(
 
 
 class Peaks:
-    """The most cores that the pods of a namespace asked for at any moment, from a watch."""
+    """The most cores that the pods of a namespace asked for at any moment, from a watch.
+
+    Pods that are being deleted do not count: Kueue gives a job's quota to the next one when the job has ended, not when its pods have.
+    """
 
     def __init__(self, kubeconfig: Path, namespaces: list[str]) -> None:
         self.of = dict.fromkeys(namespaces, 0.0)
@@ -67,7 +70,8 @@ class Peaks:
         while not self._stop.is_set():
             for event in watch.Watch().stream(self._core.list_namespaced_pod, namespace, timeout_seconds=5):
                 pod = event["object"]
-                gone = event["type"] == "DELETED" or pod.status.phase in ("Succeeded", "Failed")
+                ended = pod.metadata.deletion_timestamp or pod.status.phase in ("Succeeded", "Failed")
+                gone = event["type"] == "DELETED" or ended
                 asked[pod.metadata.uid] = 0.0 if gone else sum(_cores(item.resources.requests["cpu"]) for item in pod.spec.containers)
                 self.of[namespace] = max(self.of[namespace], sum(asked.values()))
 

@@ -1,18 +1,21 @@
 """One embedded platform for all of these tests, started by `trainyard up` and stopped by `trainyard down`."""
 
 import os
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import httpx
+import psutil
 import pytest
 from tests.support.outcome import Outcome
+from tests.support.site import Site, run_command
 
 from trainyard import Client
 from trainyard.embedded.config import PlatformConfig, free_ports
-
-COMMAND_SECONDS = 400
+from trainyard.embedded.processes import marked_processes
 
 
 class CommandLine:
@@ -23,13 +26,8 @@ class CommandLine:
 
     def __call__(self, *arguments: str) -> Outcome:
         """Run it to its end."""
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("TRAINYARD_", "RAY_", "MLFLOW_"))}
-        environment["TRAINYARD_STATE_DIR"] = str(self.state_dir)
-        if cache := os.environ.get("TRAINYARD_CACHE"):
-            environment["TRAINYARD_CACHE"] = cache
-        argv = [sys.executable, "-m", "trainyard", *arguments]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS)
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        cache = {name: value for name, value in os.environ.items() if name == "TRAINYARD_CACHE" and value}
+        return run_command(arguments, {"TRAINYARD_STATE_DIR": str(self.state_dir), **cache})
 
 
 def up_arguments() -> list[str]:
@@ -62,3 +60,22 @@ def client(config: PlatformConfig) -> Iterator[Client]:
     """A client of the running platform."""
     with Client(url=config.url, token=config.api_token_file.read_text()) as opened:
         yield opened
+
+
+@pytest.fixture
+def site(trainyard: CommandLine, config: PlatformConfig, client: Client) -> Site:
+    """The running platform for the tests that a platform in a cluster passes too."""
+
+    def mlflow_run(run_id: str) -> dict[str, Any]:
+        answer = httpx.get(f"{config.mlflow_url}/api/2.0/mlflow/runs/get", params={"run_id": run_id}, trust_env=False)
+        run: dict[str, Any] = answer.json()["run"]
+        return run
+
+    def lose_driver(job_id: str) -> None:
+        for process in marked_processes(config.marker):
+            with suppress(psutil.Error):
+                if process.cmdline()[-2:] == ["-m", "trainyard_train"] and process.environ()["TRAINYARD_JOB_ID"] == job_id:
+                    return os.kill(process.pid, signal.SIGKILL)
+        raise AssertionError(f"job {job_id} has no driver")
+
+    return Site("local", trainyard, client, mlflow_run, lose_driver)

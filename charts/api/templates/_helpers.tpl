@@ -11,6 +11,7 @@
   "priorityClass" (.priorityClass | default nil)
   "serviceAccount" .serviceAccount
   "allowedTemplates" (.allowedTemplates | default nil)
+  "allowedImages" (.allowedImages | default nil)
   "maxJobs" $limit
 ) -}}
 {{- end -}}

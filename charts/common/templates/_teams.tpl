@@ -19,6 +19,7 @@ Usage: {{ range (include "common.teams" . | fromJson).items }}
   "serviceAccount" (printf "%s-job" $.Release.Name)
   "serviceAccountAnnotations" ($team.serviceAccountAnnotations | default dict)
   "allowedTemplates" ($team.allowedTemplates | default list)
+  "allowedImages" ($team.allowedImages | default list)
   "maxJobs" $team.maxJobs
   "quota" $quota
   "borrowing" ($team.borrowing | default dict)

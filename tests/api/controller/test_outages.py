@@ -60,16 +60,15 @@ def test_a_cancellation_does_not_wait_for_the_engine_for_ever(yard: Yard, leader
     assert yard.engine.stops == [f"ty-{job_id}-1"]
 
 
-@pytest.mark.parametrize("retries", [0, 1])
-def test_a_restarted_head_costs_an_attempt(yard: Yard, leader: Leader, retries: int) -> None:
-    job_id = yard.submit(lambda attempt: FOREVER if attempt == 1 else Script(), retries=retries)
+def test_a_restarted_head_costs_an_attempt_but_none_of_the_jobs_retries(yard: Yard, leader: Leader) -> None:
+    job_id = yard.submit(lambda attempt: FOREVER if attempt == 1 else Script())
     leader.until(job_id, S.RUNNING)
     yard.engine.lose()
     job = leader.until(job_id, S.RETRYING, S.FAILED)
-    assert (job.state, job.reason) == (S.RETRYING if retries else S.FAILED, "the engine does not know the job")
-    if retries:
-        yard.repository.update_job(job_id, not_before=None)
-        leader.until(job_id, S.SUCCEEDED)
+    assert (job.state, job.reason) == (S.RETRYING, "the engine does not know the job")
+    assert yard.attempts(job_id)[0].failure_kind == "infrastructure"
+    yard.repository.update_job(job_id, not_before=None)
+    assert leader.until(job_id, S.SUCCEEDED).attempt == 2
 
 
 def test_a_restarted_head_after_the_result_changes_nothing(yard: Yard, leader: Leader) -> None:

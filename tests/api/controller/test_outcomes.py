@@ -217,9 +217,10 @@ def test_a_job_that_cannot_be_stopped_fails_anyway_and_keeps_its_place_until_it_
 
 
 def test_a_silent_driver_is_ended_and_its_next_attempt_never_runs_beside_it(yard: Yard, leader: Leader) -> None:
-    job_id = yard.submit(lambda attempt: Script(seconds=None, beats=False, stops=False) if attempt == 1 else Script(), retries=1)
+    job_id = yard.submit(lambda attempt: Script(seconds=None, beats=False, stops=False) if attempt == 1 else Script())
     job = leader.until(job_id, S.RETRYING)
     assert job.reason == "the driver has not been heard of for 0.3 s"
+    assert yard.attempts(job_id)[0].failure_kind == "infrastructure"
     yard.repository.update_job(job_id, not_before=None)
     for _ in range(5):
         leader.round()
@@ -231,7 +232,7 @@ def test_a_silent_driver_is_ended_and_its_next_attempt_never_runs_beside_it(yard
 
 def test_a_driver_that_beats_lives_on(yard: Yard, leader: Leader) -> None:
     beating, silent = yard.submit(FOREVER), yard.submit(Script(seconds=None, beats=False))
-    leader.until(silent, S.FAILED)
+    leader.until(silent, S.RETRYING)
     leader.round()
     assert yard.job(beating).state is S.RUNNING
 
@@ -252,5 +253,5 @@ def test_a_refused_submission_fails_the_job_with_the_engines_words(yard: Yard, l
     yard.engine.refusal = "no such runtime"
     job = leader.until(job_id, S.FAILED)
     assert job.reason == "no such runtime"
-    assert yard.attempts(job_id)[0].outcome == "failed"
+    assert (yard.attempts(job_id)[0].outcome, yard.attempts(job_id)[0].failure_kind) == ("failed", "user")
     assert yard.repository.uncleaned_attempts() == []

@@ -15,6 +15,7 @@ from tests.support.leading import Leader
 from tests.support.waiting import wait_for
 
 from trainyard_api.engines.memory import Script
+from trainyard_api.failures import FailureKind
 from trainyard_api.store.database import Database
 from trainyard_api.store.errors import InUse, KeyReused, NotFound, StateConflict
 from trainyard_api.store.paging import JobQuery
@@ -112,10 +113,11 @@ class Platform(RuleBasedStateMachine):
 
     # --- the engine and time ----------------------------------------------------------------------------------------
 
-    @rule(failure=st.sampled_from([None, "it failed"]), writes_result=st.booleans(), which=st.integers(0, 3))
-    def the_engine_ends_a_job(self, failure: str | None, writes_result: bool, which: int) -> None:
+    @rule(failure=st.none() | st.sampled_from(list(FailureKind)), writes_result=st.booleans(), which=st.integers(0, 3))
+    def the_engine_ends_a_job(self, failure: FailureKind | None, writes_result: bool, which: int) -> None:
         for submission_id in self.yard.engine.known[which : which + 1]:
-            self.yard.engine.finish(submission_id, failure, writes_result=writes_result)
+            words = None if failure is None else "it failed"
+            self.yard.engine.finish(submission_id, words, writes_result=writes_result, kind=failure or FailureKind.USER)
 
     @precondition(lambda self: all(attempt.handle for _, attempt in self.api.uncleaned_attempts()))
     @rule()
@@ -199,6 +201,18 @@ class Platform(RuleBasedStateMachine):
             assert self.ended.get(job_id, state) is state
             if state in TERMINAL:
                 self.ended[job_id] = state
+
+    @invariant()
+    def jobs_are_tried_as_often_as_they_may_and_no_less(self) -> None:
+        """Failures that are not the user's count apart, up to a limit; a job fails only when nothing is left to be tried."""
+        spared = self.yard.settings.infrastructure_retries
+        for job_id in self.alive:
+            job = self.api.get_job(job_id)
+            kinds = [FailureKind(one.failure_kind) for one in self.api.failed_attempts(job, before=job.attempt + 1)]
+            counted = len(kinds) - min(spared, sum(kind.spared for kind in kinds))
+            assert counted <= job.retries + 1
+            if job.state is not JobState.CANCELLED:
+                assert (counted == job.retries + 1) == (job.state is JobState.FAILED)
 
     def teardown(self) -> None:
         """Whatever happened, a leader brings everything to its end."""

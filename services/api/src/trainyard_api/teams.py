@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from trainyard_api.images import ImagePattern, ImageReference, PatternText
+
 _Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
 
@@ -25,6 +27,7 @@ class Team(BaseModel):
         queue: its Kueue LocalQueue; None: the controller itself decides what starts when.
         priority_class: the Kueue WorkloadPriorityClass of its jobs.
         allowed_templates: the only job kinds that it may submit; None: all.
+        allowed_images: patterns of the images that its jobs may run in beside the platform's own; None: no others.
         max_jobs: how many of its jobs may hold resources at a time; None: as many as fit.
     """
 
@@ -36,7 +39,12 @@ class Team(BaseModel):
     queue: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     priority_class: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     allowed_templates: tuple[str, ...] | None = None
+    allowed_images: tuple[PatternText, ...] | None = None
     max_jobs: Annotated[int, Field(ge=1)] | None = None
+
+    def allows_image(self, image: ImageReference) -> bool:
+        """Whether its jobs may name this image."""
+        return any(ImagePattern.parse(pattern).allows(image) for pattern in self.allowed_images or ())
 
 
 class UnknownTeam(LookupError):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,11 @@ def test_every_pod_is_restricted(name: str) -> None:
             assert "args" not in container
 
 
+def test_an_image_that_a_job_names_is_that_of_all_its_pods() -> None:
+    named = replace(submission("j0abc", workers=3, gpus_per_worker=1.0), image="registry.example.com/vision/trainer:2")
+    assert {container["image"] for pod in pods(rendered(named)) for container in pod["spec"]["containers"]} == {named.image}
+
+
 def test_credentials_are_only_named() -> None:
     [pod] = pods(CASES["one-worker"]())
     by_name = {row["name"]: row for row in pod["spec"]["containers"][0]["env"]}
@@ -120,20 +126,23 @@ VALUE = st.lists(HOSTILE | TEXT, min_size=1, max_size=4).map("".join)
 
 
 @given(
-    arguments=st.lists(VALUE, max_size=4), env=st.dictionaries(st.from_regex(r"\A[A-Z][A-Z_]{0,8}\Z").map("X".__add__), VALUE, max_size=3)
+    arguments=st.lists(VALUE, max_size=4),
+    env=st.dictionaries(st.from_regex(r"\A[A-Z][A-Z_]{0,8}\Z").map("X".__add__), VALUE, max_size=3),
+    image=st.none() | VALUE,
 )
-def test_what_a_user_writes_stays_text(arguments: list[str], env: dict[str, str]) -> None:
+def test_what_a_user_writes_stays_text(arguments: list[str], env: dict[str, str], image: str | None) -> None:
     script = get("script")
     spec = script.render(script.validate({"arguments": arguments, "env": env, "entry": "train.py"}), code_uri="s3://b/code.zip")
     given = submission("j0abc", workers=1)
-    hostile = Submission(
-        **{**vars(given), "environment": {**given.environment, "TRAINYARD_SPEC": json.dumps(spec.model_dump(mode="json"))}}
-    )
+    hostile = replace(given, environment={**given.environment, "TRAINYARD_SPEC": json.dumps(spec.model_dump(mode="json"))}, image=image)
     document = rendered(hostile)
     text = document["spec"].pop("runtimeEnvYAML")
     plain = CASES["one-worker"]()
     del plain["spec"]["runtimeEnvYAML"]
-    assert document == plain, "nothing but the driver's environment depends on what the user wrote"
+    if image:
+        for pod in pods(plain):
+            pod["spec"]["containers"][0]["image"] = image
+    assert document == plain, "nothing but the driver's environment and the image depends on what the user wrote"
     assert text.isascii()
     variables = yaml.safe_load(text)["env_vars"]
     assert "$" not in variables["TRAINYARD_SPEC"], "Ray expands it"

@@ -6,8 +6,9 @@ import pytest
 
 from trainyard_api.engines.base import EngineStatus, Phase
 from trainyard_api.engines.kubernetes import names as k8s
-from trainyard_api.engines.kubernetes.pods import loss_of
+from trainyard_api.engines.kubernetes.pods import Loss, loss_of
 from trainyard_api.engines.kubernetes.status import View, started_at, status_of
+from trainyard_api.failures import FailureKind
 
 STARTED = "2026-01-01T00:01:00Z"
 
@@ -181,10 +182,12 @@ def test_a_job_whose_resources_the_queue_took_back_is_doomed() -> None:
     ],
 )
 def test_why_a_pod_is_lost(lost: dict[str, Any], sentence: str) -> None:
-    assert loss_of(lost, STARTED) == sentence
+    kind = FailureKind.OUT_OF_MEMORY if "memory_gb_per_worker" in sentence else FailureKind.INFRASTRUCTURE
+    loss = loss_of(lost, STARTED)
+    assert loss == Loss(sentence, kind)
     assert loss_of(lost, None) is None, "before the driver starts, KubeRay tries again"
-    status = status_of(View(rayjob("Running", "RUNNING"), [lost], loss=sentence))
-    assert (status.phase, status.message, status.doomed) == (Phase.RUNNING, sentence, True)
+    assert status_of(View(rayjob("Running", "RUNNING"), [lost], loss=loss)) == EngineStatus(Phase.RUNNING, sentence, doomed=True, kind=kind)
+    assert status_of(View(rayjob("Failed", "FAILED", message="exit code 1"), loss=loss)) == EngineStatus(Phase.FAILED, sentence, kind=kind)
 
 
 def test_what_is_no_loss() -> None:
@@ -208,7 +211,18 @@ def test_what_is_no_loss() -> None:
             rayjob("Failed", "RUNNING", reason="DeadlineExceeded"),
             EngineStatus(Phase.FAILED, "ran past its deadline; KubeRay ended it after 90 s"),
         ),
-        (rayjob("Failed", reason="SubmissionFailed"), EngineStatus(Phase.FAILED, "KubeRay gave up: SubmissionFailed")),
+        (
+            rayjob("Failed", reason="SubmissionFailed"),
+            EngineStatus(Phase.FAILED, "KubeRay gave up: SubmissionFailed", kind=FailureKind.INFRASTRUCTURE),
+        ),
+        (
+            rayjob("Failed", "FAILED", message="failed with exit code 1"),
+            EngineStatus(Phase.FAILED, "the job's driver ended with exit code 1"),
+        ),
+        (
+            rayjob("Failed", "FAILED", message="failed with exit code -9"),
+            EngineStatus(Phase.FAILED, "the job's driver ended with exit code -9", kind=FailureKind.INFRASTRUCTURE),
+        ),
         (rayjob("Running", "RUNNING"), EngineStatus(Phase.RUNNING)),
         (rayjob("Running", "PENDING", replicas=-1), EngineStatus(Phase.PENDING)),
         (rayjob("", replicas=-1), EngineStatus(Phase.PENDING)),

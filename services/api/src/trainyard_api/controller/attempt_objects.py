@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectMissing, ObjectStore, ObjectStoreError
 from trainyard_api.store.repository import TrainerEvent
 
@@ -26,6 +27,7 @@ class AttemptResult:
 
     succeeded: bool
     reason: str | None = None
+    kind: FailureKind = FailureKind.USER
     failed_rank: int | None = None
     tail: list[str] = field(default_factory=list)
     model_name: str | None = None
@@ -54,6 +56,7 @@ def read_result(objects: ObjectStore, job_id: str, attempt: int) -> AttemptResul
         return AttemptResult(
             succeeded=body["outcome"] == "succeeded",
             reason=clean(body["reason"]) if body.get("reason") else None,
+            kind=_kind(body.get("kind")),
             failed_rank=None if rank is None else int(rank),
             tail=[clean(line) for line in body.get("tail") or []][-_TAIL_LINES:],
             model_name=clean(body["model_name"], 250) if body.get("model_name") else None,
@@ -61,6 +64,11 @@ def read_result(objects: ObjectStore, job_id: str, attempt: int) -> AttemptResul
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return AttemptResult(False, f"the trainer's result cannot be read: {type(error).__name__}")
+
+
+def _kind(name: Any) -> FailureKind:
+    """What the trainer does not call by a name that is known here is the user's."""
+    return FailureKind(name) if name in set(FailureKind) else FailureKind.USER
 
 
 def log_tail(objects: ObjectStore, job_id: str, attempt: int, count: int = 20) -> list[str]:

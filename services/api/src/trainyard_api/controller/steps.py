@@ -17,6 +17,7 @@ from trainyard_api.controller.placement import FreeCapacity, StartGate
 from trainyard_api.controller.term import Term
 from trainyard_api.controller.verdicts import stop_due, verdict
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
+from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
 from trainyard_api.store.errors import LeaseLost, NotFound, StateConflict
@@ -159,13 +160,16 @@ class Steps:
             job.resources,
             environment,
             team=job.team,
+            image=job.image,
             deadline_seconds=job.deadline_seconds,
         )
         try:
             handle = self._engine.submit(submission)
         except SubmissionRefused as refused:
             reason = clean(refused)
-            self._repository.finish_attempt(job, JobState.FAILED, outcome="failed", reason=reason, lease=self._lease)
+            self._repository.finish_attempt(
+                job, JobState.FAILED, outcome="failed", reason=reason, failure_kind=FailureKind.USER, lease=self._lease
+            )
             self._update(attempt, cleaned_at=utcnow())
             return
         except EngineUnavailable as error:
@@ -204,11 +208,11 @@ class Steps:
             if self._lingers(attempt) and attempt.stop_requested_at is None:
                 self._request_stop(attempt, None)
         elif status.doomed and attempt.stop_requested_at is None:
-            self._request_stop(attempt, clean(status.message or "the engine gave it up"))
+            self._request_stop(attempt, clean(status.message or "the engine gave it up"), status.kind)
         elif status.phase is Phase.RUNNING and attempt.stop_requested_at is None:
             timeout = self._settings.heartbeat_timeout_seconds
             if self._heartbeats.silent_seconds(job.id, attempt.number) > timeout:
-                self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s")
+                self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s", FailureKind.INFRASTRUCTURE)
 
     def _explain(self, job: Job, status: EngineStatus) -> None:
         """Say on the job why it does not run yet, as the engine sees it."""
@@ -216,10 +220,10 @@ class Steps:
         if job.state is JobState.STARTING and not status.phase.ended and not status.doomed and job.reason != reason:
             self._repository.explain_waiting(job.id, reason, lease=self._lease)
 
-    def _request_stop(self, attempt: Attempt, reason: str | None) -> None:
+    def _request_stop(self, attempt: Attempt, reason: str | None, kind: FailureKind | None = None) -> None:
         """Write down why and since when, so that a new leader goes on from there; the engine is asked from then on."""
-        attempt.stop_requested_at, attempt.stop_reason = utcnow(), reason
-        self._update(attempt, stop_requested_at=attempt.stop_requested_at, stop_reason=reason)
+        attempt.stop_requested_at, attempt.stop_reason, attempt.failure_kind = utcnow(), reason, kind
+        self._update(attempt, stop_requested_at=attempt.stop_requested_at, stop_reason=reason, failure_kind=kind)
 
     def _ask_to_stop(self, attempt: Attempt) -> None:
         now = time.monotonic()
@@ -246,7 +250,15 @@ class Steps:
     def _end(self, job: Job, attempt: Attempt, status: EngineStatus) -> None:
         """Record how it ended, then clean up; a crash in between leaves an attempt that the next round cleans up."""
         result = read_result(self._objects, job.id, attempt.number)
-        end = verdict(job, attempt, status, result, utcnow())
+        end = verdict(
+            job,
+            attempt,
+            status,
+            result,
+            utcnow(),
+            earlier=self._repository.failed_attempts(job, before=attempt.number),
+            infrastructure_retries=self._settings.infrastructure_retries,
+        )
         rank, tail = None, list[str]()
         if end.outcome == "failed":
             rank, tail = (result.failed_rank, result.tail) if result is not None else (None, [])
@@ -261,6 +273,7 @@ class Steps:
             end.target,
             outcome=end.outcome,
             reason=end.reason,
+            failure_kind=end.kind,
             failed_rank=rank,
             tail=tail,
             lease=self._lease,

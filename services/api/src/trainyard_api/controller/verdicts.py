@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trainyard_api.controller.attempt_objects import AttemptResult
 from trainyard_api.engines.base import EngineStatus, Phase
+from trainyard_api.failures import FailureKind
 from trainyard_api.store.models import Attempt, Job
 from trainyard_api.store.states import JobState
 
 CANCELLED = "cancelled by a user"
+_MEMORY = "memory_gb_per_worker"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the attempt is recorded, where the job goes, and how long it waits before the next attempt."""
+    """How the attempt is recorded, where the job goes, why it failed, and how long it waits before the next attempt."""
 
     outcome: str
     target: JobState
     reason: str | None
+    kind: FailureKind | None = None
     backoff: timedelta | None = None
 
 
@@ -32,18 +36,36 @@ def stop_due(job: Job, attempt: Attempt, now: datetime) -> str | None:
     return None
 
 
-def verdict(job: Job, attempt: Attempt, status: EngineStatus, result: AttemptResult | None, now: datetime) -> Verdict:
-    """What to make of an attempt that has ended, or that could not be ended."""
+def verdict(
+    job: Job,
+    attempt: Attempt,
+    status: EngineStatus,
+    result: AttemptResult | None,
+    now: datetime,
+    *,
+    earlier: Sequence[Attempt] = (),
+    infrastructure_retries: int,
+) -> Verdict:
+    """What to make of an attempt that has ended, or that could not be ended.
+
+    ``earlier`` are the job's failed attempts before it; ``infrastructure_retries`` of them all are not counted against its ``retries``
+    when they were not the user's doing.
+    """
     if result is not None and result.succeeded:
         return Verdict("succeeded", JobState.SUCCEEDED, None)
     if job.cancel_requested_at is not None:
         return Verdict("cancelled", JobState.CANCELLED, CANCELLED)
-    # Why Trainyard stopped it comes first: what a stopped rank says of its end is only the consequence.
-    reason = attempt.stop_reason or (result.reason if result is not None else None) or _account(status)
-    used = attempt.number - job.attempts_before_retry
-    if used <= job.retries and not (attempt.stop_reason and _overdue(job, attempt, now)):
-        return Verdict("failed", JobState.RETRYING, reason, backoff(used))
-    return Verdict("failed", JobState.FAILED, reason)
+    reason, kind = _cause(attempt, status, result)
+    kinds = [kind, *(FailureKind(one.failure_kind) for one in earlier if one.failure_kind)]
+    spared = min(infrastructure_retries, sum(one.spared for one in kinds))
+    final = attempt.stop_reason is not None and _overdue(job, attempt, now)
+    if not final and 1 + len(earlier) - spared <= job.retries:
+        return Verdict("failed", JobState.RETRYING, _advised(reason, kind), kind, backoff(1 + len(earlier)))
+    if kind is FailureKind.OUT_OF_MEMORY and not job.retries:
+        return Verdict("failed", JobState.FAILED, f"{_advised(reason, kind)}: without it, another attempt would end the same way", kind)
+    if kind.spared and earlier and not final:
+        reason = f"{reason}; it was tried {1 + len(earlier)} times"
+    return Verdict("failed", JobState.FAILED, _advised(reason, kind), kind)
 
 
 def backoff(attempts: int, *, base_seconds: float = 2.0, limit_seconds: float = 60.0) -> timedelta:
@@ -55,6 +77,26 @@ def _overdue(job: Job, attempt: Attempt, now: datetime) -> bool:
     if job.deadline_seconds is None or attempt.admitted_at is None:
         return False
     return now > attempt.admitted_at + timedelta(seconds=job.deadline_seconds)
+
+
+def _cause(attempt: Attempt, status: EngineStatus, result: AttemptResult | None) -> tuple[str, FailureKind]:
+    """Why Trainyard stopped it comes first: what a stopped rank says of its end is only the consequence.
+
+    Of a pod that is gone the trainer sees no more than that; the engine may know why.
+    """
+    if attempt.stop_reason:
+        return attempt.stop_reason, FailureKind(attempt.failure_kind or FailureKind.USER)
+    known_to_engine = status.kind is not None and status.message
+    if result is not None and result.reason and not (result.kind is FailureKind.INFRASTRUCTURE and known_to_engine):
+        return result.reason, result.kind
+    return _account(status), status.kind or FailureKind.USER
+
+
+def _advised(reason: str, kind: FailureKind) -> str:
+    """The reason, with what to change about it."""
+    if kind is FailureKind.OUT_OF_MEMORY and _MEMORY not in reason:
+        return f"{reason}; raise {_MEMORY}"
+    return reason
 
 
 def _account(status: EngineStatus) -> str:

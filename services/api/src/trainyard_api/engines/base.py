@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from trainyard_api.failures import FailureKind
+
 
 class EngineUnavailable(Exception):
     """The engine does not answer now; the same call may work later."""
@@ -48,6 +50,8 @@ class Submission:
     team: str = "default"
     #: How long the attempt may take; the controller stops it then, so to the engine this is a net below that.
     deadline_seconds: int | None = None
+    #: The container image that it runs in; None: the platform's.
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class EngineStatus:
 
     ``doomed``: it still runs, but cannot succeed any more and should be stopped; ``message`` is why.
     ``incomplete``: some of its workers have no place yet. ``crowded``: because no machine has room for them.
+    ``kind``: what it failed or is doomed of, where the engine knows.
     """
 
     phase: Phase
@@ -63,6 +68,7 @@ class EngineStatus:
     doomed: bool = False
     incomplete: bool = False
     crowded: bool = False
+    kind: FailureKind | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import httpx
 
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
-from trainyard_api.engines.driver import driver_environment
+from trainyard_api.engines.driver import cause_of_exit, driver_environment
+from trainyard_api.failures import FailureKind
 
 _PHASES = {
     "PENDING": Phase.PENDING,
@@ -83,15 +84,20 @@ class LocalEngine(Engine):
         """See Engine."""
         found = self._get(handle["submission_id"])
         if found is None:
-            return EngineStatus(Phase.MISSING, "Ray does not know the job any more; its head was restarted")
+            return EngineStatus(
+                Phase.MISSING, "Ray does not know the job any more; its head was restarted", kind=FailureKind.INFRASTRUCTURE
+            )
         phase = _PHASES.get(found.get("status", ""), Phase.RUNNING)
         message = found.get("message")
         exit_code = found.get("driver_exit_code")
+        kind = None
         if phase is Phase.FAILED and exit_code not in (None, 0):
-            message = f"the job's driver ended with exit code {exit_code}"
+            message, kind = f"the job's driver ended with exit code {exit_code}", cause_of_exit(exit_code)
+        elif phase is Phase.FAILED and str(found.get("error_type")).startswith("JOB_SUPERVISOR_ACTOR"):
+            kind = FailureKind.INFRASTRUCTURE
         if not phase.ended or not message:
-            return EngineStatus(phase)
-        return EngineStatus(phase, str(message).strip().splitlines()[0][:500])
+            return EngineStatus(phase, kind=kind)
+        return EngineStatus(phase, str(message).strip().splitlines()[0][:500], kind=kind)
 
     def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
         """See Engine."""

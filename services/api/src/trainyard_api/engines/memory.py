@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, Phase, Submission
+from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectStore
 
 
@@ -21,6 +22,8 @@ class Script:
     failure: str | None = None
     #: False: dies without a result object, as a killed driver does.
     writes_result: bool = True
+    #: Why it fails, in the result or, without one, as the engine knows it.
+    kind: FailureKind = FailureKind.USER
     #: False: lives without a sign of it, as a frozen driver does.
     beats: bool = True
     #: False: goes on when it is asked to stop.
@@ -33,6 +36,9 @@ class _Run:
     script: Script
     started: float
     phase: Phase = Phase.RUNNING
+    #: How it failed, as the engine tells it.
+    failure: str | None = None
+    kind: FailureKind | None = None
 
 
 class MemoryEngine(Engine):
@@ -75,12 +81,14 @@ class MemoryEngine(Engine):
         with self._lock:
             self._runs.pop(handle["submission_id"], None)
 
-    def finish(self, submission_id: str, failure: str | None = None, *, writes_result: bool = True) -> None:
+    def finish(
+        self, submission_id: str, failure: str | None = None, *, writes_result: bool = True, kind: FailureKind = FailureKind.USER
+    ) -> None:
         """End a run now, whatever its script says; nothing happens when it has ended or is gone."""
         with self._lock:
             run = self._runs.get(submission_id)
             if run is not None and not run.phase.ended:
-                self._end(run, failure, writes_result=writes_result)
+                self._end(run, failure, kind, writes_result=writes_result)
 
     def lose(self) -> None:
         """Forget every run, as a restarted head does."""
@@ -98,14 +106,14 @@ class MemoryEngine(Engine):
         with self._lock:
             run = self._runs.get(handle["submission_id"])
             if run is None:
-                return EngineStatus(Phase.MISSING, "the engine does not know the job")
+                return EngineStatus(Phase.MISSING, "the engine does not know the job", kind=FailureKind.INFRASTRUCTURE)
             script = run.script
             if not run.phase.ended:
                 if script.seconds is not None and time.monotonic() - run.started >= script.seconds:
-                    self._end(run, script.failure, writes_result=script.writes_result)
+                    self._end(run, script.failure, script.kind, writes_result=script.writes_result)
                 elif script.beats:
                     self._put(run.submission, "heartbeat", {"time": time.time()})
-            return EngineStatus(run.phase, script.failure if run.phase is Phase.FAILED else None)
+            return EngineStatus(run.phase, run.failure, kind=run.kind)
 
     def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
         """See Engine."""
@@ -116,11 +124,14 @@ class MemoryEngine(Engine):
         """See Engine."""
         return self._capacity
 
-    def _end(self, run: _Run, failure: str | None, *, writes_result: bool) -> None:
+    def _end(self, run: _Run, failure: str | None, kind: FailureKind, *, writes_result: bool) -> None:
         run.phase = Phase.FAILED if failure else Phase.SUCCEEDED
+        run.failure, run.kind = failure, None if writes_result else kind
         if writes_result:
-            result = {"outcome": "failed" if failure else "succeeded", "reason": failure, "failed_rank": 0 if failure else None}
-            self._put(run.submission, "result", {**result, "tail": [failure] if failure else []})
+            result: dict[str, Any] = {"outcome": "succeeded", "reason": None, "kind": None, "failed_rank": None, "tail": []}
+            if failure:
+                result = {"outcome": "failed", "reason": failure, "kind": kind, "failed_rank": 0, "tail": [failure]}
+            self._put(run.submission, "result", result)
 
     def _stage(self, submission: Submission, seq: int, name: str) -> None:
         self._put(submission, f"events/{seq:06d}", {"seq": seq, "time": time.time(), "kind": "stage", "name": name, "detail": {}})

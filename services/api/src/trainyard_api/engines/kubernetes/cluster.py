@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from trainyard_api.engines.base import EngineUnavailable
 from trainyard_api.engines.kubernetes import names, nodes
 from trainyard_api.engines.kubernetes.api import ApiError, ApiUnreachable, KubeApi, Object
 from trainyard_api.engines.kubernetes.informer import Informer
+from trainyard_api.engines.kubernetes.losses import Losses
 
 #: Less than the controller's lease lasts.
 SYNC_SECONDS = 5.0
@@ -30,8 +31,7 @@ class Namespace:
     rayjobs: Informer
     pods: Informer
     workloads: Informer | None
-    #: Why an attempt lost a pod, by job id and attempt: KubeRay removes such pods within moments.
-    losses: dict[tuple[str, str], str] = field(default_factory=dict)
+    losses: Losses
 
     @property
     def informers(self) -> list[Informer]:
@@ -42,11 +42,8 @@ class Namespace:
 class Cluster:
     """The informers: RayJobs, their pods and Workloads in each namespace, nodes, and, where that is allowed, everybody's pods."""
 
-    def __init__(
-        self, api: KubeApi, namespaces: dict[str, bool], instance: str, lost: Callable[[Object, Object | None], str | None]
-    ) -> None:
-        """Follow these namespaces, with Kueue's Workloads where True; ``lost`` says of a pod and its RayJob why it is lost."""
-        self._lost = lost
+    def __init__(self, api: KubeApi, namespaces: dict[str, bool], instance: str) -> None:
+        """Follow these namespaces, with Kueue's Workloads where True."""
         selector = {"labelSelector": f"{names.JOB},{names.INSTANCE}={instance}"}
         self.namespaces = {
             namespace: self._namespace(api, namespace, selector, with_workloads=queued) for namespace, queued in namespaces.items()
@@ -58,15 +55,12 @@ class Cluster:
     def _namespace(self, api: KubeApi, namespace: str, selector: dict[str, str], *, with_workloads: bool) -> Namespace:
         rayjobs = Informer(api, names.rayjobs(namespace), selector=selector, index=names.attempt_of)
         workloads = Informer(api, names.workloads(namespace), index=_owner_uid) if with_workloads else None
-        losses: dict[tuple[str, str], str] = {}
+        losses = Losses()
 
         def pod_changed(kind: str, pod: Object) -> None:
             attempt = names.attempt_of(pod)
-            if kind == "DELETED" or attempt is None or attempt in losses:
-                return
-            loss = self._lost(pod, next(iter(rayjobs.group(attempt)), None))
-            if loss is not None:
-                losses[attempt] = loss
+            if kind != "DELETED" and attempt is not None:
+                losses.look(attempt, pod, next(iter(rayjobs.group(attempt)), None))
 
         pods = Informer(api, names.pods(namespace), selector=selector, index=names.attempt_of, on_change=pod_changed)
         return Namespace(rayjobs, pods, workloads, losses)

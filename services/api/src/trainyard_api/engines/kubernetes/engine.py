@@ -10,9 +10,10 @@ from trainyard_api.engines.driver import driver_environment
 from trainyard_api.engines.kubernetes import names, nodes
 from trainyard_api.engines.kubernetes.api import ApiError, ApiUnreachable, KubeApi, Object, connect
 from trainyard_api.engines.kubernetes.cluster import Cluster, Namespace, unavailable
-from trainyard_api.engines.kubernetes.pods import loss_of
+from trainyard_api.engines.kubernetes.losses import lost
 from trainyard_api.engines.kubernetes.sizing import lay_out
-from trainyard_api.engines.kubernetes.status import View, started_at, status_of
+from trainyard_api.engines.kubernetes.status import View, status_of
+from trainyard_api.failures import FailureKind
 from trainyard_api.settings import Settings
 from trainyard_api.teams import Team, Teams, UnknownTeam, load_teams
 from trainyard_templates.kubernetes import RayJobValues, render_rayjob
@@ -34,7 +35,7 @@ class KubernetesEngine(Engine):
         namespaces: dict[str, bool] = {}
         for team in teams:
             namespaces[team.namespace] = namespaces.get(team.namespace, False) or team.queue is not None
-        self._cluster = Cluster(api, namespaces, settings.instance, _lost)
+        self._cluster = Cluster(api, namespaces, settings.instance)
         #: The uids of RayJobs that were deleted here; KubeRay's finalizer keeps them for a moment.
         self._deleted: set[str] = set()
 
@@ -79,7 +80,7 @@ class KubernetesEngine(Engine):
         layout = lay_out(submission.workers, resources, nodes.free_of(self._cluster.nodes.items(), self._cluster.all_pods.items()))
         labels = names.labels_of(submission, settings.instance)
         kueue = {names.QUEUE: team.queue, names.PRIORITY: team.priority_class} if team.queue else {}
-        with_gpus = layout.head.gpus > 0 and settings.trainer_cuda_image
+        own_image = settings.trainer_cuda_image if layout.head.gpus > 0 and settings.trainer_cuda_image else settings.trainer_image
         deadline = submission.deadline_seconds
         return render_rayjob(
             RayJobValues(
@@ -88,7 +89,7 @@ class KubernetesEngine(Engine):
                 labels=labels | {name: value for name, value in kueue.items() if value},
                 pod_labels=labels,
                 driver_environment=_driver_environment(submission, settings),
-                image=settings.trainer_cuda_image if with_gpus else settings.trainer_image,
+                image=submission.image or own_image,
                 head=layout.head,
                 worker=layout.worker,
                 replicas=layout.replicas,
@@ -133,14 +134,15 @@ class KubernetesEngine(Engine):
         attempt = names.attempt_of(rayjob)
         namespace = self._cluster.namespaces.get(rayjob["metadata"]["namespace"])
         if namespace is not None and attempt is not None:
-            namespace.losses.pop(attempt, None)
+            namespace.losses.forget(attempt)
 
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine. Reads the local copies, which stay as they were while the API server is away."""
         self._cluster.start()
         rayjob = self._find(handle)
         if rayjob is None:
-            return EngineStatus(Phase.MISSING, "Kubernetes has no such RayJob; it was deleted from outside Trainyard")
+            message = "Kubernetes has no such RayJob; it was deleted from outside Trainyard"
+            return EngineStatus(Phase.MISSING, message, kind=FailureKind.INFRASTRUCTURE)
         return self._status(rayjob)
 
     def last_lines(self, handle: dict[str, Any], count: int = 20) -> list[str]:
@@ -195,7 +197,7 @@ class KubernetesEngine(Engine):
         if followed is None or attempt is None:
             return status_of(View(rayjob))
         pods = followed.pods.group(attempt)
-        loss = followed.losses.get(attempt) or next(filter(None, (_lost(pod, rayjob) for pod in pods)), None)
+        loss = followed.losses.of(attempt) or next(filter(None, (lost(pod, rayjob) for pod in pods)), None)
         made = datetime.fromisoformat(rayjob["metadata"]["creationTimestamp"])
         age = (datetime.now(UTC) - made).total_seconds()
         return status_of(View(rayjob, pods, _workload(followed, rayjob), loss, self._cluster.silent_nodes, age))
@@ -204,13 +206,6 @@ class KubernetesEngine(Engine):
 def _workload(namespace: Namespace, rayjob: Object) -> Object | None:
     found = namespace.workloads.group(rayjob["metadata"]["uid"]) if namespace.workloads else []
     return found[0] if found else None
-
-
-def _lost(pod: Object, rayjob: Object | None) -> str | None:
-    """Why the pod is lost to its job; nothing is lost of a job that has ended or is being stopped."""
-    if rayjob is None or names.STOPPED in (rayjob["metadata"].get("annotations") or {}):
-        return None
-    return loss_of(pod, started_at(rayjob))
 
 
 def _path(rayjob: Object) -> str:

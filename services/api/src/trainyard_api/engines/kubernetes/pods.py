@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from trainyard_api.engines.kubernetes.api import Object
 from trainyard_api.engines.kubernetes.names import NODE_TYPE
 from trainyard_api.engines.kubernetes.quantities import GIB, number
+from trainyard_api.failures import FailureKind
 
 _PULL_TROUBLES = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable", "ImageInspectError"}
 _START_TROUBLES = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 #: A worker that comes before the head is there starts again; that is no trouble until it has happened this often.
 _RESTARTS = 3
 _LOST_NODE = {"DeletionByTaintManager", "DeletionByPodGC"}
+_OUT_OF_MEMORY = "OOMKilled"
 
 
-def loss_of(pod: Object, started: str | None) -> str | None:
+@dataclass(frozen=True)
+class Loss:
+    """Why a pod is lost to its job, in a sentence and as a kind."""
+
+    reason: str
+    kind: FailureKind = FailureKind.INFRASTRUCTURE
+
+
+def loss_of(pod: Object, started: str | None) -> Loss | None:
     """Why a pod of a job that had started at ``started`` (RFC 3339) is lost to it, or None while it is not.
 
     Before the start nothing is lost: KubeRay tries again.
@@ -28,20 +39,31 @@ def loss_of(pod: Object, started: str | None) -> str | None:
     disruption = _condition(pod, "DisruptionTarget")
     if disruption is not None and disruption.get("status") == "True":
         if disruption.get("reason") in _LOST_NODE:
-            return f"node {node} was lost, and {name} with it"
-        return f"{name} was taken off node {node}: {_sentence(disruption.get('message') or disruption.get('reason') or '')}"
+            return Loss(f"node {node} was lost, and {name} with it")
+        return Loss(f"{name} was taken off node {node}: {_sentence(disruption.get('message') or disruption.get('reason') or '')}")
     if status.get("reason") == "Evicted":
-        return f"node {node} evicted {name}: {_sentence(status.get('message') or '')}"
+        return Loss(f"node {node} evicted {name}: {_sentence(status.get('message') or '')}")
     if pod["metadata"].get("deletionTimestamp"):
         return None
     if _is_head(pod) and pod["metadata"]["creationTimestamp"] > started:
-        return "the head's pod was replaced, and what ran in it is gone"
+        return Loss("the head's pod was replaced, and what ran in it is gone")
     for ended in _ends(pod):
         if (ended.get("finishedAt") or started) >= started:
-            return f"{name} {_ending(pod, ended)}"
+            out_of_memory = ended.get("reason") == _OUT_OF_MEMORY
+            return Loss(f"{name} {_ending(pod, ended)}", FailureKind.OUT_OF_MEMORY if out_of_memory else FailureKind.INFRASTRUCTURE)
     if status.get("phase") == "Failed":
-        return f"{name} failed: {_sentence(status.get('message') or status.get('reason') or 'Kubernetes does not say why')}"
+        return Loss(f"{name} failed: {_sentence(status.get('message') or status.get('reason') or 'Kubernetes does not say why')}")
     return None
+
+
+def false_start_of(pod: Object) -> Loss | None:
+    """How a head ended whose job had not started, told as the end of the last of several such heads; None when it has not."""
+    ended = next(iter(_ends(pod)), None)
+    if ended is None or not _is_head(pod) or pod["metadata"].get("deletionTimestamp"):
+        return None
+    if ended.get("reason") == _OUT_OF_MEMORY:
+        return Loss(f"{_called(pod)} {_ending(pod, ended)}", FailureKind.OUT_OF_MEMORY)
+    return Loss(f"{_called(pod)} {_ending(pod, ended)} each time it was started; its image must hold what jobs need", FailureKind.USER)
 
 
 def trouble_of(pod: Object) -> str | None:
@@ -101,7 +123,7 @@ def _ends(pod: Object) -> list[dict[str, Any]]:
 
 
 def _ending(pod: Object, ended: dict[str, Any]) -> str:
-    if ended.get("reason") == "OOMKilled":
+    if ended.get("reason") == _OUT_OF_MEMORY:
         limit = number(pod["spec"]["containers"][0].get("resources", {}).get("limits", {}).get("memory")) / GIB
         return f"was killed because it used more than its {limit:.3g} GiB of memory; raise memory_gb_per_worker"
     return f"ended with exit code {ended.get('exitCode')}"

@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass, field
 
 from trainyard_api.engines.base import EngineStatus, Phase
+from trainyard_api.engines.driver import cause_of_exit
 from trainyard_api.engines.kubernetes import pods as pod_words
 from trainyard_api.engines.kubernetes.api import Object
 from trainyard_api.engines.kubernetes.names import QUEUE, STOPPED
+from trainyard_api.engines.kubernetes.pods import Loss
+from trainyard_api.failures import FailureKind
 
 #: KubeRay writes a first status within moments.
 _TAKEN_UP_SECONDS = 10.0
@@ -24,7 +27,7 @@ class View:
     rayjob: Object
     pods: list[Object] = field(default_factory=list)
     workload: Object | None = None
-    loss: str | None = None
+    loss: Loss | None = None
     silent_nodes: frozenset[str] = frozenset()
     age: float = 0.0
 
@@ -58,15 +61,16 @@ def status_of(view: View) -> EngineStatus:
     """Where the attempt stands."""
     rayjob, status = view.rayjob, view.rayjob.get("status", {})
     if rayjob["metadata"].get("deletionTimestamp"):
+        message, kind = "its RayJob was deleted from outside Trainyard", FailureKind.INFRASTRUCTURE
         if view.living_pods:
-            return EngineStatus(Phase.RUNNING, "its RayJob was deleted from outside Trainyard", doomed=True)
-        return EngineStatus(Phase.MISSING, "its RayJob was deleted from outside Trainyard")
+            return EngineStatus(Phase.RUNNING, message, doomed=True, kind=kind)
+        return EngineStatus(Phase.MISSING, message, kind=kind)
     ended = _ended(view)
     if ended is not None:
         return ended
     deployment, job = status.get("jobDeploymentStatus") or "", status.get("jobStatus") or ""
     if view.loss is not None:
-        return EngineStatus(Phase.RUNNING, view.loss, doomed=True)
+        return EngineStatus(Phase.RUNNING, view.loss.reason, doomed=True, kind=view.loss.kind)
     if rayjob["spec"].get("suspend"):
         return _held_back(view)
     if deployment == "Running" and job == "RUNNING":
@@ -82,7 +86,7 @@ def _ended(view: View) -> EngineStatus | None:
     if job == "SUCCEEDED":
         return EngineStatus(Phase.SUCCEEDED)
     if job == "FAILED":
-        return EngineStatus(Phase.FAILED, view.loss or _exit(message))
+        return _lost(view.loss) if view.loss else _exit(message)
     asked = STOPPED in (view.rayjob["metadata"].get("annotations") or {})
     if asked and deployment in ("", "Suspended") and view.rayjob["spec"].get("suspend") and not view.living_pods:
         return EngineStatus(Phase.STOPPED)
@@ -96,7 +100,8 @@ def _ended(view: View) -> EngineStatus | None:
         return EngineStatus(
             Phase.FAILED, f"ran past its deadline; KubeRay ended it after {view.rayjob['spec'].get('activeDeadlineSeconds')} s"
         )
-    return EngineStatus(Phase.FAILED, view.loss or message or f"KubeRay gave up: {status.get('reason') or 'it does not say why'}")
+    why = message or f"KubeRay gave up: {status.get('reason') or 'it does not say why'}"
+    return _lost(view.loss or Loss(why))
 
 
 def _held_back(view: View) -> EngineStatus:
@@ -106,7 +111,8 @@ def _held_back(view: View) -> EngineStatus:
     conditions = {row["type"]: row for row in ((view.workload or {}).get("status") or {}).get("conditions") or []}
     evicted = conditions.get("Evicted", {})
     if evicted.get("status") == "True":
-        return EngineStatus(Phase.RUNNING, f"the queue took its resources back: {_first_line(evicted.get('message'))}", doomed=True)
+        message = f"the queue took its resources back: {_first_line(evicted.get('message'))}"
+        return EngineStatus(Phase.RUNNING, message, doomed=True, kind=FailureKind.INFRASTRUCTURE)
     reserved = conditions.get("QuotaReserved", {})
     why = _first_line(reserved.get("message")) if reserved.get("status") == "False" else None
     return EngineStatus(Phase.QUEUED, f"{where}: {why}" if why else where)
@@ -141,10 +147,16 @@ def _silence(view: View) -> str | None:
     return f"node {', '.join(silent)} does not answer" if silent else None
 
 
-def _exit(message: str | None) -> str:
+def _lost(loss: Loss) -> EngineStatus:
+    return EngineStatus(Phase.FAILED, loss.reason, kind=loss.kind)
+
+
+def _exit(message: str | None) -> EngineStatus:
     """What Ray says of a driver that failed."""
     code = re.search(r"exit code (-?\d+)", message or "")
-    return f"the job's driver ended with exit code {code[1]}" if code else message or "the job's driver failed"
+    if code is None:
+        return EngineStatus(Phase.FAILED, message or "the job's driver failed", kind=None if message else FailureKind.INFRASTRUCTURE)
+    return EngineStatus(Phase.FAILED, f"the job's driver ended with exit code {code[1]}", kind=cause_of_exit(int(code[1])))
 
 
 def _first_line(message: object) -> str | None:
