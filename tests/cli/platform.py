@@ -1,5 +1,6 @@
 """A whole platform for the client to talk to: the real API on 127.0.0.1, the real controller, an engine in memory and MLflow's edge."""
 
+import hashlib
 import json
 import socket
 import threading
@@ -39,6 +40,10 @@ class MeasuringMlflow(MlflowStub):
         #: run id -> key -> points
         self.metrics: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self.versions: list[dict[str, Any]] = []
+        #: model -> alias -> version
+        self.aliases: dict[str, dict[str, str]] = {}
+        #: path in the run -> content; of every run
+        self.artifacts: dict[str, bytes] = {}
 
     def measure(self, run_id: str, key: str, step: int, value: float) -> None:
         """Log one point."""
@@ -46,7 +51,15 @@ class MeasuringMlflow(MlflowStub):
         self.metrics.setdefault(run_id, {}).setdefault(key, []).append(point)
 
     def _answer(self, request: Any, body: dict[str, Any]) -> None:
-        super()._answer(request, body or {key: values[0] for key, values in parse_qs(urlsplit(request.path).query).items()})
+        query = {key: values[0] for key, values in parse_qs(urlsplit(request.path).query).items()}
+        if request.path.startswith("/get-artifact"):
+            content = self.artifacts[query["path"]]
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)
+        else:
+            super()._answer(request, body or query)
 
     def _handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         series = self.metrics.get(str(body.get("run_id")), {})
@@ -57,7 +70,29 @@ class MeasuringMlflow(MlflowStub):
                 return 200, {"metrics": series.get(body["metric_key"], [])}
             case "model-versions/search":
                 return 200, {"model_versions": self.versions}
+            case "registered-models/search":
+                return 200, {"registered_models": [self._model(name) for name in self.aliases]}
+            case "registered-models/get" if body["name"] in self.aliases:
+                return 200, {"registered_model": self._model(body["name"])}
+            case "registered-models/alias" if "version" in body:
+                self.aliases[body["name"]][body["alias"]] = body["version"]
+                return 200, {}
+            case "registered-models/alias":
+                del self.aliases[body["name"]][body["alias"]]
+                return 200, {}
+            case "artifacts/list":
+                return 200, {"files": self._folder(body.get("path", ""))}
         return super()._handle(path, body)
+
+    def _model(self, name: str) -> dict[str, Any]:
+        return {"name": name, "aliases": [{"alias": alias, "version": version} for alias, version in self.aliases[name].items()]}
+
+    def _folder(self, path: str) -> list[dict[str, Any]]:
+        top = f"{path}/" if path else ""
+        inside = sorted(name.removeprefix(top) for name in self.artifacts if name.startswith(top))
+        folders = {name.partition("/")[0] for name in inside if "/" in name}
+        files = [{"path": f"{top}{name}", "file_size": len(self.artifacts[f"{top}{name}"])} for name in inside if "/" not in name]
+        return [*({"path": f"{top}{name}", "is_dir": True} for name in sorted(folders)), *files]
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -98,12 +133,18 @@ class _Server(ThreadedWSGIServer):
 class Served:
     """The platform. Jobs run until a test ends them, unless their name is in ``scripts``."""
 
-    def __init__(self, folder: Path, database: Database, mlflow: MeasuringMlflow) -> None:
+    def __init__(self, folder: Path, database: Database, mlflow: MeasuringMlflow, **more: Any) -> None:
         token_file = folder / "api-token"
         token_file.write_text(TOKEN + "\n")
         self.state_dir, self.mlflow = folder, mlflow
         settings = Settings(
-            state_dir=folder, mlflow_url=mlflow.url, engine="memory", poll_seconds=0.02, lease_seconds=5, api_token_file=token_file
+            state_dir=folder,
+            mlflow_url=mlflow.url,
+            engine="memory",
+            poll_seconds=0.02,
+            lease_seconds=5,
+            api_token_file=token_file,
+            **more,
         )
         self.repository = Repository(database)
         self.objects = open_store(settings.object_store)
@@ -164,6 +205,14 @@ class Served:
         offset = sum(info.size for info in self.objects.list(prefix))
         self.objects.put_bytes(f"{prefix}{offset:012d}.log", text.encode() if isinstance(text, str) else text)
 
+    def save_checkpoint(self, job_id: str, step: int, content: bytes = b"weights", **metrics: float) -> None:
+        """A checkpoint of one file, as the trainer saves it."""
+        prefix = f"jobs/{job_id}/checkpoints/{step:012d}"
+        files = {"model.pt": {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}}
+        manifest = {"step": step, "time": 1_790_000_000.0, "attempt": 1, "files": files, "metrics": metrics}
+        self.objects.put_bytes(f"{prefix}/model.pt", content)
+        self.objects.put_bytes(f"{prefix}/manifest.json", json.dumps(manifest).encode())
+
     def finish(self, job_id: str, failure: str | None = None, *, rank: int = 0, tail: list[str] | None = None) -> None:
         """End the running attempt; with a failure, of this rank."""
         attempt = self.becomes(job_id, "RUNNING").attempt
@@ -186,12 +235,12 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """A platform of its own below the folder."""
+def served(folder: Path, **settings: Any) -> Iterator[Served]:
+    """A platform of its own below the folder, with these settings beside its own."""
     mlflow = MeasuringMlflow()
     try:
         with opened(f"sqlite:///{folder}/trainyard.db") as database:
-            platform = Served(folder, database, mlflow)
+            platform = Served(folder, database, mlflow, **settings)
             platform.start()
             try:
                 yield platform

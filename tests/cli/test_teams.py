@@ -23,3 +23,9 @@ def test_a_team_that_is_none_is_an_error_of_the_option(platform: Served, client:
     assert "error: team: there is no team nlp (fix: use one of: default)" in done.err
     assert [team.name for team in client.list_teams()] == ["default"]
     assert list(client.list_jobs()) == []
+
+
+def test_an_image_is_refused_with_the_servers_words(platform: Served, trainyard: Callable[..., Outcome]) -> None:
+    refused = trainyard("submit", "tabular", "--image", "registry.example.com/vision/trainer:1")
+    assert refused.code == 2
+    assert "error: image: " in refused.err

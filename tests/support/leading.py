@@ -93,7 +93,7 @@ class Leader:
             job = self.yard.job(job_id)
             return job if job.state in states else None
 
-        return wait_for(f"{job_id} to become {' or '.join(states)}", probe, seconds=10)
+        return wait_for(f"{job_id} to become {' or '.join(states)}", probe, seconds=60)
 
     def until_true(self, what: str, probe: Callable[[], object]) -> None:
         """Rounds until ``probe`` is true."""
@@ -102,7 +102,7 @@ class Leader:
             self.round()
             return probe()
 
-        wait_for(what, round_and_probe, seconds=10)
+        wait_for(what, round_and_probe, seconds=60)
 
 
 @contextmanager

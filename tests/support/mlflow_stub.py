@@ -1,4 +1,4 @@
-"""A stand-in for MLflow's REST API at the controller's edge, in this process: runs, their status, tags and parameters."""
+"""A stand-in for MLflow's REST API at the controller's edge, in this process: runs, their status, tags, parameters and metrics."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass
@@ -17,6 +18,8 @@ class Run:
     status: str = "RUNNING"
     ended: bool = False
     params: dict[str, str] = field(default_factory=dict)
+    #: (key, step, value, timestamp), each once.
+    metrics: dict[tuple[str, int, Any, int], None] = field(default_factory=dict)
 
 
 class MlflowStub:
@@ -34,10 +37,13 @@ class MlflowStub:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                stub._answer(self, {})
+                stub._answer(self, dict(parse_qsl(urlsplit(self.path).query)))
 
             def do_POST(self) -> None:
                 stub._answer(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def do_DELETE(self) -> None:
+                self.do_POST()
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -89,7 +95,13 @@ class MlflowStub:
                 if self.fails_params_once:
                     self.fails_params_once = False
                     return 503, {}
+                if any(row["key"] == "refused" for row in body["params"]):
+                    return 400, {}
                 run.params |= {row["key"]: row["value"] for row in body["params"]}
+                rows = body.get("metrics", [])
+                run.metrics |= {(row["key"], row["step"], row["value"], row["timestamp"]): None for row in rows}
+            case "runs/get":
+                return 200, {"run": {"info": {}, "data": {"metrics": []}}}
             case "runs/update":
                 run.status, run.ended = body["status"], "end_time" in body
             case "runs/set-tag":

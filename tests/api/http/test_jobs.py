@@ -37,6 +37,27 @@ def test_filters_and_sorting(client: ApiClient) -> None:
     assert ids(sort="-name") == [second, first]
 
 
+def test_jobs_of_a_span_of_time_are_paged_in_every_order(client: ApiClient) -> None:
+    made = [new_job(client, name=f"n{9 - number}") for number in range(6)]
+    times = [client.get(f"/jobs/{job_id}").json["created_at"] for job_id in made]
+
+    def ids(**query: object) -> list[str]:
+        found, cursor = [], ""
+        while cursor is not None:
+            page = client.get("/jobs", query_string={"limit": 2, "cursor": cursor, **query}).json
+            found += [job["id"] for job in page["items"]]
+            cursor = page["next_cursor"]
+        return found
+
+    assert ids(created_after=times[0], created_before=times[5]) == made[4:0:-1]
+    assert ids(created_after=times[0], sort="created_at") == made[1:]
+    assert ids(created_before=times[3], sort="name") == made[2::-1]
+    assert ids(created_after=times[2], sort="-state", state="QUEUED") == made[5:2:-1]
+    assert ids(created_after=times[5]) == []
+    zoned = times[2].replace("Z", "+00:00")
+    assert ids(created_after=zoned) == ids(created_after=times[2].lower()) == made[5:2:-1]
+
+
 def test_wrong_queries_are_named(client: ApiClient) -> None:
     query = "/jobs?limt=3&q=a&q=b&sort=color"
     assert problems(client.get(query)) == {
@@ -45,6 +66,9 @@ def test_wrong_queries_are_named(client: ApiClient) -> None:
     }
     for query, field in (("limit=0", "limit"), ("limit=501", "limit"), ("state=DONE", "state.0"), ("sort=x", "sort"), ("tag=x", "tag.0")):
         assert field in problems(client.get(f"/jobs?{query}")), query
+    for moment in ("", "yesterday", "1700000000", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00+02:00", "2026-13-01T00:00:00Z"):
+        assert "created_after" in problems(client.get(f"/jobs?created_after={moment}")), moment
+    assert "created_before" in problems(client.get("/jobs?created_before=0001-01-01T00:00:00%2B23:00"))
     assert problems(client.get("/jobs?cursor=abc"))["cursor"][1] == "start from the first page"
     assert "colour" in problems(client.get("/templates?colour=red"))
 

@@ -21,7 +21,15 @@ TEAMS = [
         "queue": None,
         "allowedTemplates": ["image-classification"],
     },
-    {"name": "nlp", "namespace": "team-nlp", "serviceAccount": "trainer", "queue": "main", "priorityClass": "high", "maxJobs": 3},
+    {
+        "name": "nlp",
+        "namespace": "team-nlp",
+        "serviceAccount": "trainer",
+        "queue": "main",
+        "priorityClass": "high",
+        "maxJobs": 3,
+        "allowedImages": ["registry.example.com/nlp/*"],
+    },
 ]
 
 
@@ -52,8 +60,20 @@ def errors(answer: Any) -> list[tuple[str, str, str]]:
 def test_the_teams_are_listed_without_what_is_the_platforms_own(client: ApiClient) -> None:
     assert client.get("/teams").json == {
         "items": [
-            {"name": "vision", "queue": None, "allowed_templates": ["image-classification"], "max_jobs": None},
-            {"name": "nlp", "queue": "main", "allowed_templates": None, "max_jobs": 3},
+            {
+                "name": "vision",
+                "queue": None,
+                "allowed_templates": ["image-classification"],
+                "allowed_images": None,
+                "max_jobs": None,
+            },
+            {
+                "name": "nlp",
+                "queue": "main",
+                "allowed_templates": None,
+                "allowed_images": ["registry.example.com/nlp/*"],
+                "max_jobs": 3,
+            },
         ],
         "next_cursor": None,
     }
@@ -94,6 +114,42 @@ def test_a_team_with_a_queue_is_not_measured_by_todays_nodes(client: ApiClient, 
     assert client.post("/jobs", json={**body, "team": "nlp"}).status_code == 201
 
 
+@pytest.fixture
+def cluster_client(settings: Settings, tmp_path: Path) -> Iterator[ApiClient]:
+    """A client of a platform whose jobs run in containers."""
+    changed = {
+        "teams_file": written(tmp_path, TEAMS),
+        "engine": "kubernetes",
+        "trainer_image": "registry.example.com/trainyard/trainer:1-cpu",
+    }
+    with opened(settings.model_copy(update=changed)) as platform:
+        yield client_of(app_on(platform))
+
+
+def test_a_job_runs_in_an_image_that_its_team_allows(cluster_client: ApiClient) -> None:
+    def submit(**body: Any) -> Any:
+        return cluster_client.post("/jobs", json={"template": "image-classification", **body})
+
+    mine = "registry.example.com/nlp/bert:2"
+    job = submit(team="nlp", image=mine).json
+    assert job["image"] == mine
+    assert cluster_client.post(f"/jobs/{job['id']}/clone", json={}).json["image"] == mine
+    assert cluster_client.post(f"/jobs/{job['id']}/clone", json={"image": None}).json["image"] is None
+    assert submit(image="registry.example.com/trainyard/trainer:1-cpu").status_code == 201
+    refused = errors(submit(team="nlp", image="registry.example.com/vision/x"))
+    assert refused == [("image", "the team nlp may not run it", "use one that fits: registry.example.com/nlp/*")]
+    refused = errors(cluster_client.post(f"/jobs/{job['id']}/clone", json={"team": "vision"}))
+    assert refused == [("image", "jobs of the team vision run in the platform's own image", "leave image out")]
+    for bad in ("", "trainer", "vision/trainer", "registry.example.com/nlp/x y", "registry.example.com/nlp/$(X)", "r.example.com/a\n"):
+        assert [field for field, _, _ in errors(submit(team="nlp", image=bad))] == ["image"], bad
+    assert len(cluster_client.get("/jobs").json["items"]) == 4, "what was refused made no job"
+
+
+def test_the_embedded_platform_has_no_images(client: ApiClient) -> None:
+    answer = client.post("/jobs", json={"template": "image-classification", "image": "registry.example.com/nlp/bert:2", "team": "nlp"})
+    assert errors(answer) == [("image", "the embedded platform runs jobs in its own environment", "leave image out")]
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -104,6 +160,7 @@ def test_a_team_with_a_queue_is_not_measured_by_todays_nodes(client: ApiClient, 
         ([{"name": "A b"}], "0.name: String should match pattern"),
         ([{"name": "a", "colour": "red"}], "0.colour: Extra inputs are not permitted"),
         ([{"name": "a"}, {"name": "a"}], "two teams are called 'a'; rename one of them"),
+        ([{"name": "a", "allowedImages": ["vision/*"]}], "0.allowedImages.0: Value error, 'vision/*' is no pattern of images"),
         ([{"name": "a", "maxJobs": 0}], "0.maxJobs: Input should be greater than or equal to 1"),
     ],
 )

@@ -38,6 +38,21 @@ def test_the_same_bytes_are_one_upload(client: ApiClient, platform: Platform) ->
     problems(client.get(f"/datasets/{first.json['id']}"), 404)
 
 
+def test_uploads_are_downloaded_as_they_were_sent(client: ApiClient, platform: Platform) -> None:
+    for content, name, path in (
+        (archive({"train.py": "print(1)"}), "my cödé.zip", "/code"),
+        (b"a,b\n1,2\n" * 400_000, "t.csv", "/datasets"),
+    ):
+        sent = upload(client, content, name, path).json
+        answer = client.get(f"{path}/{sent['id']}/download")
+        assert (answer.status_code, answer.data == content, answer.headers["Content-Length"]) == (200, True, str(len(content)))
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+        assert (answer.mimetype, answer.headers["X-Content-Type-Options"]) == ("application/octet-stream", "nosniff")
+        platform.objects.delete_prefix("code/" if path == "/code" else "data/")
+        problems(client.get(f"{path}/{sent['id']}/download"), 404)
+        problems(client.get(f"{path}/nothing/download"), 404)
+
+
 def test_a_lost_object_comes_back_with_the_same_bytes(client: ApiClient, platform: Platform) -> None:
     content = archive({"train.py": ""})
     upload_id = upload(client, content).json["id"]

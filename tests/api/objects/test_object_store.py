@@ -1,5 +1,6 @@
 """One contract for both object stores: a folder, and a real S3 server."""
 
+import random
 import threading
 import uuid
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainyard_api.objects import ObjectMissing, ObjectStore, open_store
+from trainyard_api.objects import ObjectMissing, ObjectStore, base, open_store
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -99,6 +100,17 @@ def test_more_objects_than_one_page(store: ObjectStore) -> None:
     assert keys(store, "jobs/1/", after=made[1050]) == made[1051:]
     store.delete_prefix("jobs/1/")
     assert keys(store) == ["jobs/10/logs/0.log"]
+
+
+@pytest.mark.parametrize("size", [0, 1, base._PIECE_BYTES, base._PIECE_BYTES + 1])
+def test_objects_are_read_in_pieces(store: ObjectStore, size: int) -> None:
+    content = random.Random(1).randbytes(size)
+    store.put_bytes("a/large", content)
+    pieces = [*store.read("a/large")]
+    assert b"".join(pieces) == content
+    assert all(0 < len(piece) <= base._PIECE_BYTES for piece in pieces)
+    with pytest.raises(ObjectMissing):
+        next(store.read("a/nothing"))
 
 
 def test_delete_takes_a_folder_only(store: ObjectStore) -> None:

@@ -134,6 +134,22 @@ def test_delete_waits_for_the_processes_and_for_mlflow(repository: Repository) -
     assert repository.list_jobs(JobQuery(tags=[("a", "b")])).items == []
 
 
+def test_a_job_is_kept_while_an_active_one_resumes_from_it(repository: Repository) -> None:
+    source, _ = repository.create_job(new_job())
+    repository.request_cancel(source.id)
+    settle(repository, source.id)
+    resumed, _ = repository.create_job(new_job(resume_job=source.id, resume_step=10**12 - 1, checkpoints={"keep": 3}))
+    found = repository.get_job(resumed.id)
+    assert (found.resume_job, found.resume_step, found.checkpoints) == (source.id, 10**12 - 1, {"keep": 3})
+    with pytest.raises(InUse, match=f"job {resumed.id} resumes from"):
+        repository.delete_job(source.id)
+    repository.request_cancel(resumed.id)
+    repository.delete_job(source.id)
+    with pytest.raises(NotFound):
+        repository.create_job(new_job(resume_job=source.id, resume_step=1))
+    assert [job.id for job in repository.list_jobs(JobQuery()).items] == [resumed.id]
+
+
 def test_a_job_retried_meanwhile_is_not_settled(repository: Repository) -> None:
     job, _ = repository.create_job(new_job())
     first_end = repository.request_cancel(job.id).finished_at

@@ -1,6 +1,7 @@
 """With 100,000 jobs, lists and the controller's own questions read an index instead of the table."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ def plans(database: Database, ask: Callable[[], Any]) -> str:
     return "\n".join(str(row[-1]) for row in rows)
 
 
+HOUR = {"created_after": datetime(2026, 1, 1, 5, tzinfo=UTC), "created_before": datetime(2026, 1, 1, 6, tzinfo=UTC)}
+DAY = {"created_after": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=1)}
 LISTS = {
     "newest": (JobQuery(), "ix_jobs_created_at_id"),
     "oldest": (JobQuery(sort="created_at"), "ix_jobs_created_at_id"),
@@ -84,6 +87,11 @@ LISTS = {
     "by state": (JobQuery(sort="-state"), "ix_jobs_state_created_at_id"),
     "rare state": (JobQuery(states=[JobState.FAILED]), "ix_jobs_state_created_at_id"),
     "rare template": (JobQuery(template="rare"), "ix_jobs_template_created_at_id"),
+    "team": (JobQuery(team="default"), "ix_jobs_"),
+    "of an hour": (JobQuery(**HOUR), "ix_jobs_created_at_id"),
+    "of an hour, oldest first": (JobQuery(**HOUR, sort="created_at"), "ix_jobs_created_at_id"),
+    "of a day, rare template": (JobQuery(**DAY, template="rare"), "ix_jobs_template_created_at_id"),
+    "of a day, rare state": (JobQuery(**DAY, states=[JobState.FAILED]), "ix_jobs_state_created_at_id"),
     "rare tag": (JobQuery(tags=[("team", "rare")]), "ix_job_tags_key_value_job_id"),
 }
 

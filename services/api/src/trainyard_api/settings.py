@@ -56,8 +56,14 @@ class Settings(BaseSettings):
     job_s3_region: str = "us-east-1"
     max_upload_bytes: int = Field(default=2 * 1024**3, gt=0)
     max_unpacked_bytes: int = Field(default=8 * 1024**3, gt=0)
+    git_hosts: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None, description="The only hosts that code is fetched from, with commas between them; any public one when unset"
+    )
     poll_seconds: float = Field(default=0.5, gt=0, description="Pause between two rounds of the controller")
     lease_seconds: float = Field(default=10.0, gt=0)
+    infrastructure_retries: int = Field(
+        default=3, ge=0, description="How often a job is tried again after failures that are not its own, apart from its retries"
+    )
     heartbeat_timeout_seconds: float = Field(default=60.0, gt=0, description="An attempt whose driver is silent for this long is ended")
 
     @field_validator("state_dir", mode="after")
@@ -69,6 +75,11 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: Any) -> Any:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("git_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: Any) -> Any:
+        return (cls._names(value) or None) if isinstance(value, str) else value
 
     @field_validator("teams_file", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ EXPERIMENT = "Trainyard"
 _API = "/api/2.0/mlflow"
 #: Each run is one more call to MLflow.
 _VERSIONS_WITH_RUNS = 50
+_ARTIFACT_SECONDS = 120.0
 
 
 class TrackingUnavailable(Exception):
@@ -22,6 +24,10 @@ class TrackingUnavailable(Exception):
 
 class TrackingRefused(Exception):
     """MLflow refused a request for good."""
+
+
+class TrackingMissing(TrackingRefused):
+    """MLflow has no such thing."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,30 @@ class ModelVersion:
     uri: str
     job_id: str | None
     metrics: dict[str, float]
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One registered model: the version that each alias leads to, and its versions, newest first."""
+
+    name: str
+    aliases: dict[str, str]
+    versions: list[ModelVersion]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file or folder of a run; ``path`` is relative to the run, ``size`` None for a folder."""
+
+    path: str
+    is_dir: bool
+    size: int | None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
 
 
 class Tracking:
@@ -63,7 +93,8 @@ class Tracking:
         if response.status_code >= 500 or response.status_code == 429:
             raise TrackingUnavailable(f"MLflow answered {response.status_code}")
         if response.is_error:
-            raise TrackingRefused(f"MLflow answered {response.status_code}: {response.text[:300]}")
+            refused = TrackingMissing if response.status_code == 404 else TrackingRefused
+            raise refused(f"MLflow answered {response.status_code}: {response.text[:300]}")
         try:
             body: dict[str, Any] = response.json()
         except ValueError as error:
@@ -126,6 +157,10 @@ class Tracking:
         """Set one tag."""
         self._call("POST", "runs/set-tag", json={"run_id": run_id, "key": key, "value": value[:5000]})
 
+    def log_batch(self, run_id: str, *, metrics: list[dict[str, Any]] | None = None, params: list[dict[str, Any]] | None = None) -> None:
+        """Store at most 1,000 points ``{key, value, timestamp, step}`` and 100 parameters; a point that is there already is no error."""
+        self._call("POST", "runs/log-batch", json={"run_id": run_id, "metrics": metrics or [], "params": params or []})
+
     def latest_metrics(self, run_id: str) -> dict[str, MetricPoint]:
         """The last point of every series."""
         run = self._call("GET", "runs/get", params={"run_id": run_id})["run"]
@@ -151,24 +186,92 @@ class Tracking:
             if token is None:
                 return sorted(points, key=lambda point: (point.step, point.timestamp))
 
-    def model_versions(self, limit: int = 200) -> Iterator[ModelVersion]:
-        """Registered versions, newest first; the newest ones that have no metrics of their own come with their run's."""
-        body = self._call("GET", "model-versions/search", params={"max_results": limit, "order_by": "last_updated_timestamp DESC"})
+    def model_versions(self, limit: int = 200, *, name: str = "") -> Iterator[ModelVersion]:
+        """Registered versions, of one model or of all, newest first; the newest that have no metrics of their own come with their run's."""
+        params: dict[str, Any] = {"max_results": limit, "order_by": "last_updated_timestamp DESC"}
+        if name:
+            if "'" in name and '"' in name:  # which MLflow's filters cannot say
+                return
+            params["filter"] = f'name = "{name}"' if "'" in name else f"name = '{name}'"
+        body = self._call("GET", "model-versions/search", params=params)
         for number, row in enumerate(body.get("model_versions", [])):
             tags = {tag["key"]: tag["value"] for tag in row.get("tags", [])}
             metrics = {metric["key"]: float(metric["value"]) for metric in row.get("metrics", []) or []}
             if not metrics and row.get("run_id") and number < _VERSIONS_WITH_RUNS:
                 metrics = self._metrics_of(row["run_id"])
-            uri = f"models:/{row['name']}/{row['version']}"
             yield ModelVersion(
                 row["name"],
                 str(row["version"]),
                 row.get("run_id"),
                 int(row["creation_timestamp"]),
-                uri,
+                f"models:/{row['name']}/{row['version']}",
                 tags.get("trainyard.job_id"),
                 metrics,
             )
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """The version that each alias of a model leads to. Raises TrackingMissing when there is no such model."""
+        return _aliases(self._call("GET", "registered-models/get", params={"name": name})["registered_model"])
+
+    def all_aliases(self) -> dict[str, dict[str, str]]:
+        """The same of every model, by name."""
+        found: dict[str, dict[str, str]] = {}
+        token: str | None = None
+        while True:
+            params = {"max_results": 1000, **({"page_token": token} if token else {})}
+            page = self._call("GET", "registered-models/search", params=params)
+            found |= {str(model["name"]): _aliases(model) for model in page.get("registered_models", [])}
+            token = page.get("next_page_token") or None
+            if token is None:
+                return found
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        """Let the alias lead to this version. Raises TrackingMissing when there is no such model or version."""
+        self._call("POST", "registered-models/alias", json={"name": name, "alias": alias, "version": version})
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Take the alias away. Raises TrackingMissing when there is no such model."""
+        self._call("DELETE", "registered-models/alias", json={"name": name, "alias": alias})
+
+    def logged_models(self, run_id: str) -> dict[str, str]:
+        """The models that the run made: names by their ids. MLflow keeps their files apart from the run's."""
+        outputs = self._call("GET", "runs/get", params={"run_id": run_id})["run"].get("outputs", {})
+        ids = [str(row["model_id"]) for row in outputs.get("model_outputs", [])]
+        models: dict[str, str] = {}
+        for model_id in dict.fromkeys(ids):
+            with contextlib.suppress(TrackingMissing):  # it was deleted
+                models[model_id] = str(self._call("GET", f"logged-models/{model_id}")["model"]["info"]["name"])
+        return models
+
+    def artifacts(self, run_id: str, path: str) -> list[Artifact]:
+        """What a folder of the run holds, in MLflow's order; nothing when there is no such folder."""
+        params = {"run_id": run_id, **({"path": path} if path else {})}
+        return _artifacts(self._call("GET", "artifacts/list", params=params))
+
+    def model_artifacts(self, model_id: str, path: str) -> list[Artifact]:
+        """The same of a model that a run made."""
+        params = {"artifact_directory_path": path} if path else {}
+        return _artifacts(self._call("GET", f"logged-models/{model_id}/artifacts/directories", params=params))
+
+    def artifact_content(self, run_id: str, path: str) -> Iterator[bytes]:
+        """A file of the run in pieces. The first one may take long: MLflow may have to fetch the file first."""
+        return self._content("/get-artifact", {"run_id": run_id, "path": path})
+
+    def model_artifact_content(self, model_id: str, path: str) -> Iterator[bytes]:
+        """The same of a model that a run made."""
+        return self._content(f"/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", {"artifact_file_path": path})
+
+    def _content(self, address: str, params: dict[str, str]) -> Iterator[bytes]:
+        timeout = httpx.Timeout(_ARTIFACT_SECONDS, connect=2)
+        try:
+            with self._client.stream("GET", address, params=params, timeout=timeout) as response:
+                if response.status_code >= 500 or response.status_code == 429:
+                    raise TrackingUnavailable(f"MLflow answered {response.status_code}")
+                if response.is_error:
+                    raise TrackingRefused(f"MLflow answered {response.status_code} for an artifact")
+                yield from response.iter_bytes()
+        except httpx.HTTPError as error:
+            raise TrackingUnavailable(f"MLflow does not answer at {self._client.base_url}: {error}") from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -177,3 +280,14 @@ class Tracking:
 
 def _point(row: dict[str, Any]) -> MetricPoint:
     return MetricPoint(int(row.get("step", 0)), float(row["value"]), int(row["timestamp"]))
+
+
+def _aliases(model: dict[str, Any]) -> dict[str, str]:
+    return {str(row["alias"]): str(row["version"]) for row in model.get("aliases", [])}
+
+
+def _artifacts(body: dict[str, Any]) -> list[Artifact]:
+    return [
+        Artifact(str(row["path"]), bool(row.get("is_dir")), None if row.get("is_dir") else int(row.get("file_size") or 0))
+        for row in body.get("files", [])
+    ]

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _app() -> typer.Typer:
     """The commands. Modules behind them import what is slow to import when they run."""
-    from trainyard.commands import catalogue, jobs, logs, platform, submit
+    from trainyard.commands import catalogue, jobs, logs, platform, results, submit
 
     app = typer.Typer(
         help="Trainyard: distributed PyTorch training. Start it on this machine with `trainyard up`.",
@@ -56,8 +56,13 @@ def _app() -> typer.Typer:
         jobs.cancel,
         jobs.retry,
         jobs.clone,
+        jobs.resume,
         jobs.delete,
+        results.checkpoints,
+        results.artifacts,
+        results.code,
         catalogue.models,
+        catalogue.alias,
         catalogue.templates,
         catalogue.capacity,
     ):

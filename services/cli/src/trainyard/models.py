@@ -21,6 +21,21 @@ class RegisteredModel(_Answer):
     version: str
 
 
+class CheckpointPolicy(_Answer):
+    """Which checkpoints stay: the newest `keep`, and the best one by `best_metric` (`best_mode`: min or max) where that is named."""
+
+    keep: int = 2
+    best_metric: str | None = None
+    best_mode: str = "min"
+
+
+class ResumedFrom(_Answer):
+    """The checkpoint of another job that a job starts from."""
+
+    job: str
+    step: int
+
+
 class Job(_Answer):
     """One job."""
 
@@ -35,8 +50,11 @@ class Job(_Answer):
     resources: dict[str, Any] = {}
     code: str | None = None
     data: str | None = None
+    image: str | None = None
     retries: int = 0
     deadline_seconds: int | None = None
+    resume: ResumedFrom | None = None
+    checkpoints: CheckpointPolicy | None = None
     attempt: int = 0
     created_at: datetime
     started_at: datetime | None = None
@@ -45,6 +63,14 @@ class Job(_Answer):
     mlflow_run_id: str | None = None
     mlflow_url: str | None = None
     model: RegisteredModel | None = None
+
+
+class Preview(_Answer):
+    """What would become of a job: `verdict` is `starts_now`, `waits` or `never`; `ahead` counts the jobs that come before it."""
+
+    verdict: str
+    reason: str
+    ahead: int = 0
 
 
 class Attempt(_Answer):
@@ -56,6 +82,7 @@ class Attempt(_Answer):
     finished_at: datetime | None = None
     outcome: str | None = None
     reason: str | None = None
+    failure_kind: str | None = None
     failed_rank: int | None = None
     tail: list[str] | None = None
 
@@ -126,6 +153,43 @@ class MetricPoint(_Answer):
     timestamp: int
 
 
+class CheckpointFile(_Answer):
+    """One file of a checkpoint; size in bytes."""
+
+    name: str
+    size: int
+
+
+class Checkpoint(_Answer):
+    """A whole checkpoint; `metrics` were reported together with it, `latest` is the one that its job would go on from."""
+
+    step: int
+    created_at: datetime
+    attempt: int
+    size: int
+    files: list[CheckpointFile] = []
+    metrics: dict[str, float] = {}
+    best: bool = False
+    latest: bool = False
+
+
+class Artifact(_Answer):
+    """A file or folder of a run; size in bytes, None for a folder."""
+
+    path: str
+    name: str
+    is_dir: bool
+    size: int | None = None
+
+
+class Stack(_Answer):
+    """Where the threads of a rank that hung stood."""
+
+    attempt: int
+    rank: int
+    content: str
+
+
 class TemplateSummary(_Answer):
     """A job kind."""
 
@@ -143,22 +207,34 @@ class Template(TemplateSummary):
 
 
 class Team(_Answer):
-    """A team: its queue in the cluster, the only job kinds that it may submit, and how many jobs it may run; None: no limit."""
+    """A team: its queue in the cluster, the only job kinds that it may submit, and how many jobs it may run; None: no limit.
+
+    `allowed_images` are patterns of the images that its jobs may name; None: they run in the platform's own.
+    """
 
     name: str
     queue: str | None = None
     allowed_templates: list[str] | None = None
+    allowed_images: list[str] | None = None
     max_jobs: int | None = None
 
 
+class GitSource(_Answer):
+    """The repository and commit that code was fetched from."""
+
+    url: str
+    commit: str
+
+
 class Upload(_Answer):
-    """A stored code archive or data set; the id is the sha256 of its bytes, size in bytes."""
+    """A stored code archive or data set; the id is the sha256 of its bytes, size in bytes; `source` of code that came from git."""
 
     id: str
     name: str
     size: int
     files: list[str] = []
     created_at: datetime
+    source: GitSource | None = None
 
 
 class ModelVersion(_Answer):
@@ -170,7 +246,16 @@ class ModelVersion(_Answer):
     run_id: str | None = None
     job_id: str | None = None
     metrics: dict[str, float | None] = {}
+    aliases: list[str] = []
     created_at: datetime | None = None
+
+
+class Model(_Answer):
+    """A registered model: the version that each alias leads to, and its versions, newest first."""
+
+    name: str
+    aliases: dict[str, str] = {}
+    versions: list[ModelVersion] = []
 
 
 class Capacity(_Answer):

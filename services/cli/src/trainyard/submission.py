@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,31 +26,34 @@ class Wanted:
     """What the user typed, not yet checked.
 
     Attributes:
-        target: a template, or the path of a folder or a .py file.
+        target: a template, or the path of a folder or a .py file; with `git`, a folder of the repository.
         parameters: `-p`, as texts.
         config: `-c`, as texts; of a function.
         entry: the file to run.
         function: `module:function` to call.
         workers: training processes.
         arguments: of the script.
+        git: `URL` or `URL@REF` of a repository.
     """
 
-    target: str
+    target: str | None
     parameters: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
     entry: str | None = None
     function: str | None = None
     workers: int | None = None
     arguments: Sequence[str] = ()
+    git: str | None = None
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A submission that the client has checked as far as it can."""
+    """A submission that the client has checked as far as it can; `upload` is the id of code that the server has already."""
 
     template: str
     parameters: dict[str, Any]
-    code: Packed | None
+    code: Packed | None = None
+    upload: str | None = None
 
 
 @contextmanager
@@ -60,27 +64,67 @@ def prepare(client: Client, wanted: Wanted) -> Iterator[Prepared]:
         InvalidInput: names the option or parameter that is wrong.
         TrainyardError: the server cannot be asked for its templates.
     """
+    if wanted.git is not None:
+        yield _from_git(client, wanted, wanted.git)
+        return
+    if wanted.target is None:
+        raise InvalidInput("target", "what is to run is not named", "give a template, the path of a folder or .py file, or --git URL")
     path = _path_of(client, wanted.target)
     if path is None:
         _refuse_code_options(wanted)
-        yield Prepared(wanted.target, _parameters(client, wanted.target, wanted), None)
+        yield Prepared(wanted.target, _parameters(client, wanted.target, wanted))
         return
-    template = "function" if wanted.function else "script"
+    template = _template(wanted)
     parameters = _parameters(client, template, wanted)
     with packed_folder(path) if path.is_dir() else packed_file(path) as packed:
-        if wanted.function:
-            if wanted.entry or wanted.arguments:
-                raise InvalidInput("function", "a function has no --entry and no arguments", "give its config with -c key=value")
-            parameters |= {"entry": _function(wanted.function, packed.names)}
-            if wanted.config:
-                parameters["config"] = {key: free_value(text) for key, text in wanted.config.items()}
-        else:
-            if wanted.config:
-                raise InvalidInput("-c", "config belongs to a function", "add --function module:name, or write arguments after --")
-            parameters |= {"entry": _script(wanted.entry or parameters.get("entry"), packed.names)}
-            if wanted.arguments:
-                parameters["arguments"] = list(wanted.arguments)
-        yield Prepared(template, parameters, packed)
+        yield Prepared(template, _with_entry(wanted, parameters, packed.names), packed)
+
+
+def git_place(text: str) -> tuple[str, str]:
+    """`URL` or `URL@REF` as the address and the ref. Raises InvalidInput."""
+    scheme, slashes, rest = text.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme != "https" or not slashes or not slash or "@" in host:
+        raise InvalidInput("--git", f"{text!r} is no https address without a user name", "write it like https://host/team/project.git@main")
+    path, at, ref = path.partition("@")
+    if at and not ref:
+        raise InvalidInput("--git", f"{text!r} names nothing after the @", "name a branch, a tag or a full commit id")
+    return f"https://{host}/{path}", ref or "HEAD"
+
+
+def _from_git(client: Client, wanted: Wanted, git: str) -> Prepared:
+    """The same of code that the server fetches itself."""
+    url, ref = git_place(git)
+    if wanted.target is not None and wanted.target.startswith("-"):
+        raise InvalidInput(
+            "target", f"{wanted.target!r} is no folder of the repository", "write the folder, or . for the whole, before the --"
+        )
+    folder = None if wanted.target is None else posixpath.normpath(wanted.target)
+    template = _template(wanted)
+    parameters = _parameters(client, template, wanted)
+    upload = client.fetch_code(url, ref, folder=None if folder == "." else folder)
+    return Prepared(template, _with_entry(wanted, parameters, upload.files), upload=upload.id)
+
+
+def _template(wanted: Wanted) -> str:
+    return "function" if wanted.function else "script"
+
+
+def _with_entry(wanted: Wanted, parameters: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The parameters with what is to run of the code that has these files, and what it gets."""
+    if wanted.function:
+        if wanted.entry or wanted.arguments:
+            raise InvalidInput("function", "a function has no --entry and no arguments", "give its config with -c key=value")
+        parameters |= {"entry": _function(wanted.function, names)}
+        if wanted.config:
+            parameters["config"] = {key: free_value(text) for key, text in wanted.config.items()}
+    else:
+        if wanted.config:
+            raise InvalidInput("-c", "config belongs to a function", "add --function module:name, or write arguments after --")
+        parameters |= {"entry": _script(wanted.entry or parameters.get("entry"), names)}
+        if wanted.arguments:
+            parameters["arguments"] = list(wanted.arguments)
+    return parameters
 
 
 def _path_of(client: Client, target: str) -> Path | None:

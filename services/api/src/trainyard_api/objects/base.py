@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 #: How the names of unfinished files begin; no key has such a part.
 PARTIAL = ".partial-"
+_PIECE_BYTES = 4 * 1024**2
 
 
 class ObjectStoreError(Exception):
@@ -62,6 +63,15 @@ class ObjectStore(ABC):
     @abstractmethod
     def ping(self) -> None:
         """Raise ObjectStoreError unless the store can be used."""
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The whole object in pieces, none of it in memory for long. Raises ObjectMissing before the first piece."""
+        start = 0
+        while piece := self.get_bytes(key, start=start, length=_PIECE_BYTES):
+            yield piece
+            start += len(piece)
+            if len(piece) < _PIECE_BYTES:
+                return
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""

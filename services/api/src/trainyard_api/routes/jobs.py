@@ -1,4 +1,4 @@
-"""Jobs: submit, list, get, cancel, retry, clone, delete; their attempts."""
+"""Jobs: preview, submit, list, get, cancel, retry, clone, delete; their attempts."""
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
@@ -16,7 +16,11 @@ from trainyard_api.routes.schemas.jobs import (
     JobsQuery,
     JobView,
 )
-from trainyard_api.services.submission import JobDraft, clone, submit
+from trainyard_api.routes.schemas.previews import PreviewView
+from trainyard_api.services.deletion import delete_job as delete_whole_job
+from trainyard_api.services.drafts import JobDraft
+from trainyard_api.services.preview import preview
+from trainyard_api.services.submission import clone, submit
 from trainyard_api.store.models import Job
 from trainyard_api.store.paging import JobQuery
 
@@ -41,6 +45,15 @@ def create_job(header: IdempotencyHeader, body: JobRequest) -> Response:
     return _created(job) if is_new else _job(job, 200, {"Idempotency-Replayed": "true"})
 
 
+@bp.post("/jobs/preview", responses=documented({200: PreviewView}, body=True))
+def preview_job(body: JobRequest) -> Response:
+    """Say what would become of a job
+
+    The same body as for submitting it, and the same 422; nothing is created.
+    """
+    return answer(PreviewView.model_validate(preview(platform(), JobDraft(**body.model_dump()))))
+
+
 @bp.get("/jobs", responses=documented({200: JobPage}))
 def list_jobs(query: JobsQuery) -> Response:
     """List jobs, page by page"""
@@ -52,6 +65,8 @@ def list_jobs(query: JobsQuery) -> Response:
             team=query.team or None,
             tags=tags,
             text=query.q or None,
+            created_after=query.created_after,
+            created_before=query.created_before,
             sort=query.sort,
             cursor=query.cursor or None,
             limit=query.limit,
@@ -69,8 +84,8 @@ def get_job(path: JobPath) -> Response:
 
 @bp.delete("/jobs/<job_id>", responses=documented({204: None}, 404, 409))
 def delete_job(path: JobPath) -> Response:
-    """Delete a job that has ended"""
-    platform().repository.delete_job(path.job_id)
+    """Delete a job that has ended, with its logs and checkpoints"""
+    delete_whole_job(platform(), path.job_id)
     return Response(status=204)
 
 

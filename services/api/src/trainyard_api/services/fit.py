@@ -1,6 +1,7 @@
-"""Whether a job can ever run on this engine, so that one that cannot is refused at once."""
+"""Whether a job can ever run on this engine, so that one that cannot is refused at once; and whether it fits beside the others."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from trainyard_api.services.errors import FieldError
@@ -17,7 +18,7 @@ def misfits(resources: ResourceSpec, capacity: CapacityRow) -> list[FieldError]:
     An elastic job is measured by the fewest workers that it accepts.
     """
     nodes: list[dict[str, Any]] = capacity.detail.get("nodes") or [capacity.detail]
-    each = {unit: float(getattr(resources, f"{unit}_per_worker") or 0) for unit in _UNITS}
+    each = _each(resources)
     where = "this machine has" if len(nodes) == 1 else "the largest node has"
     errors = []
     for unit, words in _UNITS.items():
@@ -29,6 +30,31 @@ def misfits(resources: ResourceSpec, capacity: CapacityRow) -> list[FieldError]:
     if errors:
         return errors
     return _too_many_workers(resources, each, nodes)
+
+
+def workers_that_fit(resources: ResourceSpec, free: Mapping[str, float]) -> int:
+    """How many of the job's workers, at least the fewest that it accepts, fit into what is free; 0: not even those."""
+    fitting = _workers_on(free, _each(resources), resources.workers)
+    return fitting if fitting >= resources.fewest_workers else 0
+
+
+def taken(resources: ResourceSpec, workers: int, free: Mapping[str, float]) -> dict[str, float]:
+    """What is free beside so many of the job's workers."""
+    return {unit: free[unit] - workers * need for unit, need in _each(resources).items()}
+
+
+def shortage(resources: ResourceSpec, free: Mapping[str, float]) -> str | None:
+    """What the job needs and how much of it is free, in words, where that is too little for the fewest workers that it accepts."""
+    for unit, need in _each(resources).items():
+        needed = resources.fewest_workers * need
+        if needed > free[unit] + _EPSILON:
+            return f"needs {needed:g} {_UNITS[unit]}; {max(0.0, free[unit]):g} {'is' if free[unit] == 1 else 'are'} free"
+    return None
+
+
+def _each(resources: ResourceSpec) -> dict[str, float]:
+    """What one worker asks for."""
+    return {unit: float(getattr(resources, f"{unit}_per_worker") or 0) for unit in _UNITS}
 
 
 def _too_many_workers(resources: ResourceSpec, each: dict[str, float], nodes: list[dict[str, Any]]) -> list[FieldError]:
@@ -46,6 +72,6 @@ def _too_many_workers(resources: ResourceSpec, each: dict[str, float], nodes: li
     return [FieldError(field, f"asks for {fewest} workers, of which {fitting} fit on the nodes", fix)]
 
 
-def _workers_on(node: dict[str, Any], each: dict[str, float], wanted: int) -> int:
+def _workers_on(node: Mapping[str, Any], each: dict[str, float], wanted: int) -> int:
     """How many of ``wanted`` workers the node can hold."""
     return min([wanted, *(math.floor(float(node.get(unit, 0)) / need + _EPSILON) for unit, need in each.items() if need > 0)])

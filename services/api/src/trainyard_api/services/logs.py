@@ -46,7 +46,7 @@ def log_sources(platform: Platform, job_id: str, attempt: int | None) -> list[Lo
     """Every log of one attempt, or of all. Raises NotFound, Missing, ObjectStoreError."""
     job = platform.repository.get_job(job_id)
     if attempt is not None:
-        _check_attempt(job, attempt)
+        check_attempt(job, attempt)
     numbers = range(1, job.attempt + 1) if attempt is None else [attempt]
     return [LogSource(number, rank, size) for number in numbers for rank, size in log_sizes(platform.objects, job.id, number).items()]
 
@@ -147,14 +147,15 @@ def _attempt(platform: Platform, job: Job, attempt: int | None, rank: str) -> tu
     """The number and row of the attempt to read: the given one, or the latest. Raises Missing."""
     number = job.attempt if attempt is None else attempt
     if attempt is not None:
-        _check_attempt(job, attempt)
+        check_attempt(job, attempt)
     row = platform.repository.get_attempt(job.id, number) if number else None
     if row is not None and rank != "driver" and int(rank) >= row.workers:
         raise Missing(f"attempt {number} of job {job.id} has {row.workers} workers; there is no rank {rank}")
     return number, row
 
 
-def _check_attempt(job: Job, attempt: int) -> None:
+def check_attempt(job: Job, attempt: int) -> None:
+    """Raise Missing unless the job may have had this attempt."""
     if attempt > max(1, job.attempt):
         raise Missing(f"job {job.id} has had {job.attempt} attempts; there is no attempt {attempt}")
 

@@ -12,8 +12,8 @@ from trainyard_api.store.errors import NotFound
 from trainyard_api.store.models import Upload, utcnow
 
 
-def store_code(platform: Platform, path: Path, name: str) -> tuple[Upload, bool]:
-    """Keep a code archive that lies at ``path``; the upload, and whether it is new.
+def store_code(platform: Platform, path: Path, name: str, *, source: dict[str, str] | None = None) -> tuple[Upload, bool]:
+    """Keep a code archive that lies at ``path`` and was fetched from ``source``; the upload, and whether it is new.
 
     Raises Invalid, TooLarge, and ObjectStoreError when it cannot be kept.
     """
@@ -23,7 +23,7 @@ def store_code(platform: Platform, path: Path, name: str) -> tuple[Upload, bool]
         return known, False
     files = check_code_archive(path, max_unpacked_bytes=platform.settings.max_unpacked_bytes)
     shown = re.sub(r"[^\w. -]+", "_", re.split(r"[/\\]", name)[-1])[:100] or "code.zip"
-    return _keep(platform, path, Upload(kind="code", id=digest, name=shown, key=f"code/{digest}.zip", files=files))
+    return _keep(platform, path, Upload(kind="code", id=digest, name=shown, key=f"code/{digest}.zip", files=files, source=source))
 
 
 def store_dataset(platform: Platform, path: Path, name: str) -> tuple[Upload, bool]:

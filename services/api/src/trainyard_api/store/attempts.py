@@ -78,6 +78,7 @@ class Attempts(Records):
         *,
         outcome: str,
         reason: str | None,
+        failure_kind: str | None = None,
         failed_rank: int | None = None,
         tail: list[str] | None = None,
         lease: Lease | None = None,
@@ -90,7 +91,9 @@ class Attempts(Records):
             session.execute(
                 update(Attempt)
                 .where(Attempt.job_id == job.id, Attempt.number == job.attempt)
-                .values(outcome=outcome, reason=reason, failed_rank=failed_rank, tail=tail or [], finished_at=now)
+                .values(
+                    outcome=outcome, reason=reason, failure_kind=failure_kind, failed_rank=failed_rank, tail=tail or [], finished_at=now
+                )
             )
             if job.started_at is None:
                 job_columns["started_at"] = now
@@ -101,6 +104,12 @@ class Attempts(Records):
         with self.database.read() as session:
             find_job(session, job_id)
             return list(session.scalars(select(Attempt).where(Attempt.job_id == job_id).order_by(Attempt.number)))
+
+    def failed_attempts(self, job: Job, *, before: int) -> list[Attempt]:
+        """Its failed attempts with a lower number than ``before``, since a user last retried it."""
+        counted = Attempt.number > job.attempts_before_retry, Attempt.number < before, Attempt.outcome == "failed"
+        with self.database.read() as session:
+            return list(session.scalars(select(Attempt).where(Attempt.job_id == job.id, *counted).order_by(Attempt.number)))
 
     def get_attempt(self, job_id: str, number: int) -> Attempt | None:
         """One attempt, or None."""

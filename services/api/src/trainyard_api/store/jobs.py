@@ -28,8 +28,12 @@ class NewJob:
     team: str = "default"
     code: str | None = None
     data: str | None = None
+    image: str | None = None
     retries: int = 0
     deadline_seconds: int | None = None
+    resume_job: str | None = None
+    resume_step: int | None = None
+    checkpoints: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Jobs(Records):
     def create_job(self, new: NewJob, *, key: str | None = None, fingerprint: str = "") -> tuple[Job, bool]:
         """Store the job as QUEUED; with a key that was used before for the same body, the job it made.
 
-        Returns the job and whether it is new. Raises KeyReused when the key came with another body.
+        Returns the job and whether it is new. Raises KeyReused when the key came with another body, and NotFound when the job that
+        it is to resume from is gone.
         """
         now = utcnow()
         with self.database.write() as session:
@@ -61,6 +66,8 @@ class Jobs(Records):
                     if known.fingerprint != fingerprint:
                         raise KeyReused("this Idempotency-Key was used before with another body")
                     return find_job(session, known.job_id), False
+            if new.resume_job is not None:
+                find_job(session, new.resume_job, lock=True)  # held, so that it cannot be deleted before this job is there
             job = Job(**vars(new), state_name=JobState.QUEUED.value, attempt=0, attempts_before_retry=0, created_at=now)
             session.add(job)
             session.flush()
@@ -177,7 +184,10 @@ class Jobs(Records):
             )
 
     def delete_job(self, job_id: str) -> None:
-        """Remove a finished job with its attempts and events. Raises InUse while something of it is still to be ended."""
+        """Remove a finished job with its attempts and events.
+
+        Raises InUse while something of it is still to be ended or an active job is to resume from it, and NotFound.
+        """
         with self.database.write() as session:
             job = find_job(session, job_id, lock=True)
             if job.state in ACTIVE:
@@ -185,6 +195,11 @@ class Jobs(Records):
             running = select(Attempt.number).where(Attempt.job_id == job_id, Attempt.cleaned_at.is_(None)).limit(1)
             if session.scalar(running) is not None:
                 raise InUse(f"job {job_id} has ended, but its processes have not yet; try again in a few seconds")
+            # An active job is never settled; saying so lets both databases use the small index of unsettled jobs.
+            resuming = select(Job.id).where(Job.settled_at.is_(None), Job.state_name.in_([state.value for state in ACTIVE]))
+            needed_by = session.scalar(resuming.where(Job.resume_job == job_id).order_by(Job.created_at).limit(1))
+            if needed_by is not None:
+                raise InUse(f"job {needed_by} resumes from a checkpoint of job {job_id}; delete it when that one has ended")
             if job.settled_at is None:
                 raise InUse(f"job {job_id} has ended, but its MLflow run is not closed yet; try again in a few seconds")
             session.execute(delete(Job).where(Job.id == job_id))

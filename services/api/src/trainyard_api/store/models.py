@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -73,8 +73,15 @@ class Job(Base):
     resources: Mapped[dict[str, Any]]
     code: Mapped[str | None] = mapped_column(String(64))
     data: Mapped[str | None] = mapped_column(String(64))
+    #: The container image that it runs in; None: the platform's.
+    image: Mapped[str | None] = mapped_column(String(512))
     retries: Mapped[int]
     deadline_seconds: Mapped[int | None]
+    #: The checkpoint of another job that it starts from; both None: from nothing.
+    resume_job: Mapped[str | None] = mapped_column(String(32))
+    resume_step: Mapped[int | None] = mapped_column(BigInteger)
+    #: Which of its checkpoints stay, as the user said it; None: the default.
+    checkpoints: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: Number of the latest attempt; 0 before the first.
     attempt: Mapped[int] = mapped_column(default=0)
     #: Attempts that count against ``retries`` start after this one; a user's retry moves it up.
@@ -144,6 +151,8 @@ class Attempt(Base):
     #: "succeeded", "failed" or "cancelled"; None while it runs.
     outcome: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(Text)
+    #: A FailureKind: why it failed, or why the controller wants it ended.
+    failure_kind: Mapped[str | None] = mapped_column(String(16))
     failed_rank: Mapped[int | None]
     tail: Mapped[list[str] | None] = mapped_column(JSON)
     #: What the engine needs to find its job again; None until the engine has confirmed the submission.
@@ -205,6 +214,8 @@ class Upload(Base):
     size: Mapped[int]
     files: Mapped[list[str]]
     created_at: Mapped[datetime]
+    #: The git repository ("url") and "commit" that it was fetched from; None: it was uploaded.
+    source: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ControllerLease(Base):

@@ -37,6 +37,8 @@ class JobQuery:
     team: str | None = None
     tags: Sequence[tuple[str, str]] = ()
     text: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
     sort: str = "-created_at"
     cursor: str | None = None
     limit: int = 50
@@ -75,6 +77,10 @@ def _filtered(query: JobQuery) -> Select[Job]:
         statement = statement.where(Job.template == query.template)
     if query.team:
         statement = statement.where(Job.team == query.team)
+    if query.created_after:
+        statement = statement.where(Job.created_at > query.created_after)
+    if query.created_before:
+        statement = statement.where(Job.created_at < query.created_before)
     for key, value in query.tags:
         statement = statement.where(Job.id.in_(select(JobTag.job_id).where(JobTag.key == key, JobTag.value == value)))
     if query.text:

@@ -1,4 +1,4 @@
-"""`models`, `templates`, `capacity`, `data`, `open`: what the platform has to offer."""
+"""`models`, `alias`, `templates`, `capacity`, `data`, `open`: what the platform has to offer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def models(
+    name: Annotated[str | None, typer.Option("--name", help="Only of this model.", show_default=False)] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")] = 50,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """List registered models, newest first."""
     with open_client(url) as client:
-        found = client.list_models(limit=limit)
+        found = client.list_models(name=name, limit=limit)
     if as_json:
         emit_list(found)
         return
@@ -32,6 +33,7 @@ def models(
         (
             model.name,
             model.version,
+            " ".join(model.aliases),
             "  ".join(f"{key}={number(value)}" for key, value in list(model.metrics.items())[:4]),
             model.job_id,
             age(model.created_at),
@@ -39,7 +41,31 @@ def models(
         )
         for model in found
     )
-    table(("NAME", "VERSION", "METRICS", "JOB", "CREATED", "URI"), rows, empty="no models yet")
+    table(("NAME", "VERSION", "ALIASES", "METRICS", "JOB", "CREATED", "URI"), rows, empty="no models yet")
+
+
+def alias(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A registered model.", show_default=False)],
+    alias: Annotated[str, typer.Argument(metavar="ALIAS", help="A name for one of its versions, e.g. champion.", show_default=False)],
+    version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="The version to lead to.", show_default=False)] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the alias away.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Let an alias of a model lead to a version: MLflow loads it as models:/MODEL@ALIAS."""
+    from trainyard.errors import InvalidInput
+
+    if remove == (version is not None):
+        raise InvalidInput("version", "give a version or --remove, one of both", f"trainyard alias {model} {alias} 1")
+    with open_client(url) as client:
+        if version is None:
+            client.delete_alias(model, alias)
+        else:
+            client.set_alias(model, alias, version)
+    if as_json:
+        emit({"model": model, "alias": alias, "version": version})
+    else:
+        typer.echo(f"{model}@{alias} is gone" if version is None else f"{model}@{alias} is version {version}")
 
 
 def templates(

@@ -1,20 +1,24 @@
-"""`jobs`, `job`, `cancel`, `retry`, `clone`, `delete`: look at jobs, and change what becomes of them."""
+"""`jobs`, `job`, `cancel`, `retry`, `clone`, `resume`, `delete`: look at jobs, and change what becomes of them."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trainyard.commands.output import age, console, emit, emit_list, say, span, state_cell, table
-from trainyard.commands.shared import Data, Deadline, JobId, Json, Name, Parameter, Tag, Team, Url, Watch, open_client
+from trainyard.commands.shared import Data, Deadline, Image, JobId, Json, Name, Parameter, Tag, Team, Url, Watch, open_client
 from trainyard.states import JobState
 from trainyard.terminal import one_line, printable
 
 if TYPE_CHECKING:
     from trainyard.client import Client
     from trainyard.models import Attempt, Event, Job
+
+#: Seconds since before there was a Trainyard.
+_LONG_AGO = 10 * 365 * 24 * 3600
 
 
 def jobs(
@@ -25,18 +29,29 @@ def jobs(
     team: Annotated[str | None, typer.Option("--team", help="Of this team.", show_default=False)] = None,
     tag: Tag = None,
     query: Annotated[str | None, typer.Option("--query", "-q", help="With this text in the name.", show_default=False)] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Submitted in the last so long, e.g. 2h or 7d.", show_default=False)
+    ] = None,
     sort: Annotated[str, typer.Option("--sort", help="created_at, name or state; - in front for descending.")] = "-created_at",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most this many.")] = 50,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    from trainyard.parameters import pairs
+    from trainyard.parameters import pairs, seconds
 
     tags = pairs(tag or (), "--tag")
+    after = datetime.now(UTC) - timedelta(seconds=min(seconds(since, "--since"), _LONG_AGO)) if since else None
     with open_client(url) as client:
         found = client.list_jobs(
-            states=state or (), template=template, team=team, tags=tags, query=query, sort=sort, page_size=min(limit + 1, 100)
+            states=state or (),
+            template=template,
+            team=team,
+            tags=tags,
+            query=query,
+            created_after=after,
+            sort=sort,
+            page_size=min(limit + 1, 100),
         )
         shown = list(islice(found, limit + 1))
     if as_json:
@@ -99,6 +114,7 @@ def clone(
     retries: Annotated[int | None, typer.Option("--retries", min=0, help="More attempts after a failed one.", show_default=False)] = None,
     deadline: Deadline = None,
     data: Data = None,
+    image: Image = None,
     watch: Watch = False,
     url: Url = None,
     as_json: Json = False,
@@ -108,7 +124,8 @@ def clone(
     from trainyard.parameters import pairs, seconds, typed_parameters
 
     texts, tags = pairs(parameter or (), "-p"), pairs(tag or (), "--tag")
-    changes: dict[str, Any] = {"name": name, "team": team, "retries": retries, "deadline_seconds": seconds(deadline) if deadline else None}
+    changes: dict[str, Any] = {"name": name, "team": team, "image": image, "retries": retries}
+    changes["deadline_seconds"] = seconds(deadline) if deadline else None
     with open_client(url) as client:
         old = client.get_job(job_id)
         if texts:
@@ -116,12 +133,19 @@ def clone(
         if tags:
             changes["tags"] = {**old.tags, **tags}
         changes["data"] = data_id(client, data)
-        new = client.clone_job(job_id, {key: value for key, value in changes.items() if value is not None})
-        if watch or as_json:
-            _answer_or_watch(client, new, f"submitted {new.name} as job {new.id}", watch, as_json)
-        else:
-            typer.echo(new.id)
-            say(f"submitted {new.name}; follow it with: trainyard logs -f {new.id}")
+        _submitted(client, client.clone_job(job_id, {key: value for key, value in changes.items() if value is not None}), watch, as_json)
+
+
+def resume(
+    job_id: JobId,
+    step: Annotated[int | None, typer.Option("--step", min=0, help="The step of the checkpoint.", show_default="the newest")] = None,
+    watch: Watch = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Submit a job like another one that starts from one of its checkpoints; prints the new id."""
+    with open_client(url) as client:
+        _submitted(client, client.clone_job(job_id, {"resume": {"job": job_id, "step": step}}), watch, as_json)
 
 
 def delete(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
@@ -139,6 +163,14 @@ def _answer(found: Job, sentence: str, as_json: bool) -> None:
         emit(found)
     else:
         typer.echo(sentence)
+
+
+def _submitted(client: Client, new: Job, watch: bool, as_json: bool) -> None:
+    if watch or as_json:
+        _answer_or_watch(client, new, f"submitted {new.name} as job {new.id}", watch, as_json)
+    else:
+        typer.echo(new.id)
+        say(f"submitted {new.name}; follow it with: trainyard logs -f {new.id}")
 
 
 def _answer_or_watch(client: Client, found: Job, sentence: str, watch: bool, as_json: bool) -> None:
@@ -172,6 +204,7 @@ def _show_job(job: Job) -> None:
         ("parameters", "  ".join(f"{key}={value}" for key, value in job.parameters.items())),
         ("tags", "  ".join(f"{key}={value}" for key, value in job.tags.items())),
         ("data", job.data),
+        ("resumed", f"from step {job.resume.step} of job {job.resume.job}" if job.resume else None),
         ("model", f"{job.model.name} version {job.model.version}" if job.model else None),
         ("MLflow run", job.mlflow_url),
     ]
@@ -209,12 +242,13 @@ def _show_attempts(attempts: list[Attempt]) -> None:
             attempt.number,
             (attempt.outcome or "runs", {"failed": "red", "succeeded": "green"}.get(attempt.outcome or "", "")),
             span(attempt.created_at, attempt.finished_at),
+            (attempt.failure_kind or "").replace("_", " "),
             "" if attempt.failed_rank is None else attempt.failed_rank,
             attempt.reason,
         )
         for attempt in attempts
     ]
-    table(("ATTEMPT", "OUTCOME", "TOOK", "FAILED RANK", "REASON"), rows, empty="")
+    table(("ATTEMPT", "OUTCOME", "TOOK", "CAUSE", "FAILED RANK", "REASON"), rows, empty="")
     last = attempts[-1]
     if last.outcome == "failed" and last.tail:
         out.print()

@@ -28,6 +28,7 @@ Team = Annotated[str | None, typer.Option("--team", help="Whose job it is.", sho
 Data = Annotated[
     str | None, typer.Option("--data", metavar="ID|FILE", help="A data set: its id, or a file or folder to upload.", show_default=False)
 ]
+Image = Annotated[str | None, typer.Option("--image", help="Container image to run in, in a cluster.", show_default="the platform's own")]
 Deadline = Annotated[
     str | None, typer.Option("--deadline", metavar="TIME", help="Stop an attempt after this long, e.g. 10m or 1h30m.", show_default=False)
 ]

@@ -8,11 +8,16 @@ from typing import Annotated
 import typer
 
 from trainyard.commands.output import emit, say
-from trainyard.commands.shared import Data, Deadline, Json, Name, Parameter, Tag, Team, Url, Watch, open_client
+from trainyard.commands.shared import Data, Deadline, Image, Json, Name, Parameter, Tag, Team, Url, Watch, open_client
 
 
 def submit(
-    target: Annotated[str, typer.Argument(metavar="TEMPLATE|PATH", help="A template, or a folder or .py file.", show_default=False)],
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TEMPLATE|PATH", help="A template, or a folder or .py file; with --git a folder of the repository.", show_default=False
+        ),
+    ] = None,
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[-- ARGUMENT...]", help="Arguments of the script.", show_default=False)
     ] = None,
@@ -26,6 +31,10 @@ def submit(
     function: Annotated[
         str | None, typer.Option("--function", metavar="MODULE:NAME", help="Call this function instead of a script.", show_default=False)
     ] = None,
+    git: Annotated[
+        str | None,
+        typer.Option("--git", metavar="URL[@REF]", help="Code from a public repository: branch, tag or commit.", show_default=False),
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Training processes.", show_default="1")] = None,
     name: Name = None,
     team: Team = None,
@@ -33,6 +42,17 @@ def submit(
     retries: Annotated[int, typer.Option("--retries", min=0, help="More attempts after a failed one.")] = 0,
     deadline: Deadline = None,
     data: Data = None,
+    image: Image = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="JOB[:STEP]", help="Start from a checkpoint of another job.", show_default=False)
+    ] = None,
+    keep: Annotated[int | None, typer.Option("--keep", min=1, max=100, help="How many checkpoints stay.", show_default="2")] = None,
+    best: Annotated[
+        str | None,
+        typer.Option(
+            "--best", metavar="METRIC[:max]", help="Keep the best one by this metric too; the lowest is best.", show_default=False
+        ),
+    ] = None,
     watch: Watch = False,
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", metavar="KEY", help="The same key again makes no second job.", show_default="random")
@@ -46,21 +66,25 @@ def submit(
     trainyard submit image-classification -p epochs=3 --workers 2 --watch
     trainyard submit ./my-folder --entry train.py --workers 2 -- --lr 0.1
     trainyard submit ./my-folder --function train:main -c lr=0.1
+    trainyard submit . --git https://host/team/project.git@v1 --entry train.py -- --lr 0.1
     """
+    from trainyard.checkpoints import policy_of, resume_of
     from trainyard.commands.uploads import data_id, progress
     from trainyard.errors import InvalidInput
+    from trainyard.models import CheckpointPolicy
     from trainyard.parameters import pairs, seconds
     from trainyard.submission import Wanted, prepare
 
     key = idempotency_key or str(uuid.uuid4())
     if not (key.isascii() and key.isprintable() and len(key) <= 255):
         raise InvalidInput("--idempotency-key", "it is not printable ASCII of at most 255 characters", "use a UUID, or leave it out")
-    wanted = Wanted(target, pairs(parameter or (), "-p"), pairs(config or (), "-c"), entry, function, workers, arguments or ())
+    wanted = Wanted(target, pairs(parameter or (), "-p"), pairs(config or (), "-c"), entry, function, workers, arguments or (), git)
+    policy = policy_of(keep, best)
     tags = pairs(tag or (), "--tag")
     deadline_seconds = seconds(deadline) if deadline else None
     with open_client(url) as client:
         with prepare(client, wanted) as prepared:
-            code = None
+            code = prepared.upload
             if prepared.code is not None:
                 for note in prepared.code.notes:
                     say(note)
@@ -72,10 +96,13 @@ def submit(
                 name=name,
                 code=code,
                 data=data_id(client, data),
+                image=image,
                 team=team,
                 tags=tags,
                 retries=retries,
                 deadline_seconds=deadline_seconds,
+                resume=resume_of(resume) if resume else None,
+                checkpoints=CheckpointPolicy.model_validate(policy) if policy else None,
                 idempotency_key=key,
             )
         if watch:

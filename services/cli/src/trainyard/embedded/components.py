@@ -107,6 +107,7 @@ def _api(config: PlatformConfig, base: Mapping[str, str]) -> Component:
     argv = _module(
         "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", str(_API_THREADS), "--bind", f"{HOST}:{config.port}"
     )
+    argv += ["--limit-request-line", "8190"]  # the address of a comparison of 200 jobs
     argv += ["--graceful-timeout", "3", "--no-control-socket", "--worker-tmp-dir", str(_shared_memory()), "trainyard_api.wsgi:app"]
     portal = portal_folder()
     pages = {"TRAINYARD_PORTAL_DIR": str(portal)} if portal else {}

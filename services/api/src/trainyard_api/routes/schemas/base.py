@@ -1,9 +1,12 @@
 """The base of every model, and types that many of them share."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 
 
 class ApiModel(BaseModel):
@@ -33,6 +36,27 @@ Moment = Annotated[
     datetime,
     PlainSerializer(_rfc3339, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339, UTC"}),
+]
+
+
+def _given_moment(text: Any) -> Any:
+    if not isinstance(text, str) or not _RFC3339.match(text):
+        raise ValueError("is not a time with its zone; write it like 2026-01-31T09:00:00Z (a + in an address is %2B)")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range in UTC") from error
+
+
+GivenMoment = Annotated[
+    datetime,
+    BeforeValidator(_given_moment),
+    AfterValidator(_in_utc),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339"}),
 ]
 Detail = dict[str, Any]
 
