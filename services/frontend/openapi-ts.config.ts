@@ -11,7 +11,7 @@ const document = JSON.parse(readFileSync(new URL("../api/openapi.json", import.m
 };
 
 // The document's ids are `<blueprint>_<function>_<path>_<method>`; functions begin with a verb, and their names alone are unique.
-const FUNCTION = /(?:^|_)((?:list|get|create|update|delete|cancel|retry|clone|stream)_.+)$/;
+const FUNCTION = /(?:^|_)((?:list|get|create|preview|update|delete|cancel|retry|clone|stream)_.+)$/;
 
 for (const [path, methods] of Object.entries(document.paths)) {
   for (const [method, operation] of Object.entries(methods)) {

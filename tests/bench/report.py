@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.bench.goals import Goal
 from tests.bench.pairs import Figure, spread
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -20,7 +21,7 @@ A ratio is taken pair by pair. Written by `./scripts/bench`; the figures are of 
 """
 
 
-def write(figures: list[Figure], command: str) -> None:
+def write(figures: list[Figure], goals: list[Goal], command: str) -> None:
     """Replace the page."""
     memory = psutil.virtual_memory().total / 2**30
     lines = [
@@ -38,5 +39,12 @@ def write(figures: list[Figure], command: str) -> None:
             f"| {figure.peer}: {spread(figure.theirs, digits)} {figure.unit} "
             f"| **{spread(figure.ratios)}** | {sign} {figure.goal}{'' if figure.met else ': not met'} | {len(figure.ours)} |"
         )
-    notes = [f"- {figure.title}: {figure.note}" for figure in figures if figure.note]
+    if goals:
+        lines += ["", "| figure without a peer | reading | range | goal | readings |", "|---|---|---|---|---|"]
+    for goal in goals:
+        lines.append(
+            f"| {goal.title} | **{goal.rank} {goal.value:.2f} {goal.unit}** | {min(goal.readings):.2f} to {max(goal.readings):.2f} "
+            f"| <= {goal.most:g}{'' if goal.met else ': not met'} | {len(goal.readings)} |"
+        )
+    notes = [f"- {figure.title}: {figure.note}" for figure in [*figures, *goals] if figure.note]
     PAGE.write_text("\n".join([*lines, "", *notes, ""] if notes else [*lines, ""]))

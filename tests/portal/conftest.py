@@ -172,3 +172,13 @@ def sample(browser: Browser, config: PlatformConfig, client: Client) -> str:
     [job] = client.list_jobs()
     assert job.model is not None
     return job.id
+
+
+@pytest.fixture(scope="session")
+def tables(client: Client, sample: str) -> list[str]:
+    """Ids of three finished jobs that differ in their learning rate."""
+    rates = (0.001, 0.01, 0.1)
+    ids = [client.submit("tabular", {"epochs": 3, "learning_rate": rate}, name=f"small-table-{rate:g}").id for rate in rates]
+    for job in ids:
+        client.wait_for_job(job, timeout=JOB_MS / 1000)
+    return ids

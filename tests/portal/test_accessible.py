@@ -21,11 +21,16 @@ def axe(built_portal: Path) -> str:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
-def test_no_page_has_a_violation_or_scrolls_sideways(window: Open, axe: str, sample: str, size: tuple[int, int], dark: bool) -> None:
+def test_no_page_has_a_violation_or_scrolls_sideways(
+    window: Open, axe: str, sample: str, tables: list[str], size: tuple[int, int], dark: bool
+) -> None:
     visit = window(size=size, dark=dark)
     job = f"/jobs/{sample}"
-    pages = ["/", "/jobs", job, f"{job}?tab=logs", f"{job}?tab=setup", f"{job}?tab=attempts", "/submit", "/submit?template=script"]
-    pages += [f"/compare?jobs={sample}", "/datasets", "/models", "/cluster", "/nowhere"]
+    pages = ["/", "/jobs", "/jobs?from=2026-01-01", job]
+    pages += [f"{job}?tab={tab}" for tab in ("logs", "checkpoints", "artifacts", "setup", "attempts")]
+    pages += ["/submit", "/submit?template=script", f"/submit?from={sample}&step=1"]
+    pages += [f"/compare?jobs={sample}", f"/compare?jobs={'.'.join(tables)}&brush=parameters.learning_rate~0.1~1"]
+    pages += ["/datasets", "/models", "/cluster", "/nowhere"]
     found = []
     for path in pages:
         visit.open(path)

@@ -1,4 +1,4 @@
-"""The list of jobs: filters in the address, pages, many cancelled at once; and jobs side by side."""
+"""The list of jobs: filters in the address, pages, many cancelled at once."""
 
 import re
 from collections.abc import Iterator
@@ -53,23 +53,27 @@ def test_filters_are_in_the_address_and_a_page_of_jobs_is_cancelled_at_once(visi
     visit.open(f"/jobs/{crowd[-1]}")
     expect(page.get_by_role("region", name="Why it waits")).to_contain_text("Waits for the jobs that came before it")
     visit.open("/submit?template=tabular")
-    expect(page.get_by_text(re.compile(r"^Waits behind \d+ jobs\.$"))).to_be_visible()
+    verdict = page.get_by_role("complementary", name="Resources and submission").get_by_role("status")
+    expect(verdict).to_contain_text(re.compile(r"Waits.*\d+ jobs", re.DOTALL))
 
 
-def test_two_jobs_side_by_side_are_the_same_behind_a_link(visit: Visit, client: Client, sample: str) -> None:
-    other = client.submit("tabular", {"epochs": 3}, name="small-table").id
-    client.wait_for_job(other, timeout=400)
+def test_the_list_is_narrowed_by_time_and_the_address_keeps_it(visit: Visit, sample: str) -> None:
     page = visit.page
-    visit.open("/compare")
-    for name in ("digits", "small-table"):
-        page.get_by_role("combobox", name="Jobs to compare").fill(name)
-        page.get_by_role("option", name=re.compile(f"^{name}")).click()
-    page.keyboard.press("Escape")
-    chart = page.get_by_role("img", name=re.compile("^validation_loss: digits [0-9.]+, small-table [0-9.]+"))
-    expect(chart).to_be_visible()
-    page.get_by_role("button", name="epochs").click()
-    names = page.get_by_role("table").get_by_role("link")
-    expect(names).to_have_text(["small-table", "digits"])
-    page.goto(page.url)
-    expect(chart).to_be_visible()
-    expect(names).to_have_text(["small-table", "digits"])
+    visit.open("/jobs")
+    row = page.get_by_role("link", name="digits", exact=True)
+    expect(row).to_be_visible()
+    page.get_by_role("combobox", name="Submitted").click()
+    page.get_by_role("option", name="Last 24 hours").click()
+    expect(page).to_have_url(re.compile("from=24h"))
+    expect(row).to_be_visible()
+    page.get_by_role("combobox", name="Submitted").click()
+    page.get_by_role("option", name="Days from").click()
+    page.get_by_label("First day").fill("2020-01-01")
+    page.get_by_label("Last day").fill("2020-01-31")
+    expect(page.get_by_text("No job matches")).to_be_visible()
+    expect(page).to_have_url(re.compile("from=2020-01-01.*to=2020-01-31"))
+    page.reload()
+    expect(page.get_by_label("Last day")).to_have_value("2020-01-31")
+    expect(page.get_by_text("No job matches")).to_be_visible()
+    page.get_by_role("button", name="Show all jobs").click()
+    expect(row).to_be_visible()

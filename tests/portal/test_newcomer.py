@@ -57,9 +57,11 @@ def test_a_clone_starts_from_the_old_answers(visit: Visit, sample: str) -> None:
     expect(page.get_by_label("Workers", exact=True)).to_have_value("2")
     page.get_by_label("Epochs").fill("0")
     expect(page.get_by_text("At least 1.")).to_be_visible()
+    page.get_by_label("Epochs").fill("7")
     page.get_by_label("Workers", exact=True).fill("500")
     expect(page.get_by_text("Can never start", exact=False)).to_be_visible()
-    page.get_by_label("Epochs").fill("7")
+    page.get_by_label("Workers", exact=True).fill("1")
+    expect(page.get_by_text(re.compile("^(Starts now|Waits): "))).to_be_visible()
     expect(page.get_by_label("The job as code")).to_contain_text("-p epochs=7")
 
 

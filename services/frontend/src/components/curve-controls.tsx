@@ -1,5 +1,5 @@
 import { SegmentedControl, Switch } from "@mantine/core";
-import { useState } from "react";
+import styles from "./curve-controls.module.css";
 import { Smoothing } from "./smoothing";
 
 /** How curves are drawn. */
@@ -9,25 +9,34 @@ export interface CurveView {
   smoothing: number;
 }
 
-/** The view, and the controls that change it. */
-export function useCurveView(): [CurveView, React.ReactNode] {
-  const [view, setView] = useState<CurveView>({ by: "step", log: false, smoothing: 0 });
-  const change = (part: Partial<CurveView>) => setView((before) => ({ ...before, ...part }));
-  const controls = (
+export const FIRST_VIEW: CurveView = { by: "step", log: false, smoothing: 0 };
+
+/** The controls that change how curves are drawn. */
+export function CurveControls({ view, onChange }: { view: CurveView; onChange: (part: Partial<CurveView>) => void }) {
+  return (
     <>
       <SegmentedControl
         size="xs"
         aria-label="Over"
         value={view.by}
-        onChange={(value) => change({ by: value === "time" ? "time" : "step" })}
+        onChange={(value) => onChange({ by: value === "time" ? "time" : "step" })}
         data={[
           { value: "step", label: "By step" },
           { value: "time", label: "By time" },
         ]}
       />
-      <Smoothing value={view.smoothing} onChange={(smoothing) => change({ smoothing })} />
-      <Switch size="xs" label="Log scale" checked={view.log} onChange={(event) => change({ log: event.currentTarget.checked })} />
+      <Smoothing value={view.smoothing} onChange={(smoothing) => onChange({ smoothing })} />
+      <Switch size="xs" label="Log scale" checked={view.log} onChange={(event) => onChange({ log: event.currentTarget.checked })} />
     </>
   );
-  return [view, controls];
+}
+
+/** How a chart is zoomed and moved. */
+export function CurveHelp() {
+  return (
+    <p className={styles.help}>
+      Drag to zoom, double-click for all. With Tab on a chart: <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>←</kbd> <kbd>→</kbd> move, <kbd>0</kbd>{" "}
+      all.
+    </p>
+  );
 }

@@ -26,14 +26,16 @@ export function finalValue(job: Compared, key: string): number | null {
   return lastValue(job.series.find((series) => series.key === key));
 }
 
+/** What a job has in a column: a parameter as "parameters.x", the last value of a metric otherwise. */
+export function valueIn(job: Compared, column: string): unknown {
+  return column.startsWith("parameters.") ? job.parameters[column.slice("parameters.".length)] : finalValue(job, column);
+}
+
 /** The jobs by a column: "name", a parameter as "parameters.x", or a metric; with "-" in front descending. What has no value is last. */
 export function sortedBy<T extends Compared>(jobs: readonly T[], sort: string): T[] {
   const descending = sort.startsWith("-");
   const column = sort.replace(/^-/, "");
-  const valueOf = (job: T): unknown => {
-    if (column === "name") return job.name;
-    return column.startsWith("parameters.") ? job.parameters[column.slice("parameters.".length)] : finalValue(job, column);
-  };
+  const valueOf = (job: T): unknown => (column === "name" ? job.name : valueIn(job, column));
   return [...jobs].sort((a, b) => {
     const [left, right] = [valueOf(a), valueOf(b)];
     if (left === right) return 0;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { groupByMeasure, measureOf, pointsOf, smooth } from "./curves";
+import { groupByMeasure, measureOf, onColumns, pointsOf, smooth } from "./curves";
 
 test("smoothing starts at the first value and keeps gaps", () => {
   const smoothed = smooth([1, 3, null, 3], 0.5);
@@ -38,4 +38,15 @@ test("a step logged again by a later attempt counts once, with its later value",
   const series = { key: "loss", steps: [1, 2, 2, 3], values: [5, 4, 3, 2], timestamps: [1000, 2000, 9000, 10_000] };
   expect(pointsOf(series, "step", 0)).toEqual({ xs: [1, 2, 3], ys: [5, 3, 2] });
   expect(pointsOf(series, "time", 1000).xs).toEqual([0, 1, 8, 9]);
+});
+
+test("curves with points of their own share few places", () => {
+  const curves = [
+    { xs: [0, 1, 5, 9, 100], ys: [1, 2, 3, 4, 5] },
+    { xs: [2, 51], ys: [6, 7] },
+  ];
+  const [first, second] = onColumns(curves, 11);
+  expect(first).toEqual({ xs: [0, 10, 100], ys: [2, 4, 5] });
+  expect(second).toEqual({ xs: [0, 50], ys: [6, 7] });
+  expect(onColumns([{ xs: [3], ys: [1] }], 11)).toEqual([{ xs: [3], ys: [1] }]);
 });

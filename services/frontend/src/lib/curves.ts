@@ -59,9 +59,9 @@ export function groupByMeasure(keys: readonly string[]): Map<string, string[]> {
 /** The series as points over `by`; points without a value keep their place, and time is seconds since `start` (milliseconds since 1970). */
 export function pointsOf(series: Series, by: "step" | "time", start: number): { xs: number[]; ys: (number | null)[] } {
   const xs = by === "step" ? series.steps : series.timestamps.map((moment) => (moment - start) / 1000);
-  const order = xs
-    .map((_, index) => index)
-    .sort((a, b) => (xs[a] ?? 0) - (xs[b] ?? 0) || (series.timestamps[a] ?? 0) - (series.timestamps[b] ?? 0));
+  const order = xs.map((_, index) => index);
+  if (xs.some((x, index) => index > 0 && x <= (xs[index - 1] ?? 0)))
+    order.sort((a, b) => (xs[a] ?? 0) - (xs[b] ?? 0) || (series.timestamps[a] ?? 0) - (series.timestamps[b] ?? 0));
   const kept: { xs: number[]; ys: (number | null)[] } = { xs: [], ys: [] };
   for (const index of order) {
     const x = xs[index] ?? 0;
@@ -79,4 +79,28 @@ export function pointsOf(series: Series, by: "step" | "time", start: number): { 
 /** The last finite value of a series. */
 export function lastValue(series: Pick<Series, "values"> | undefined): number | null {
   return series?.values.findLast((value) => value !== null && Number.isFinite(value)) ?? null;
+}
+
+/**
+ * The curves with their points moved to at most `columns` places that all of them share, so that many curves are as fast to draw as a few. A
+ * point moves by half a column at most; of those that meet, the last one counts.
+ */
+export function onColumns<T extends { xs: number[]; ys: (number | null)[] }>(curves: readonly T[], columns: number): T[] {
+  const first = Math.min(...curves.map((curve) => curve.xs[0] ?? Infinity));
+  const last = Math.max(...curves.map((curve) => curve.xs[curve.xs.length - 1] ?? -Infinity));
+  const width = (last - first) / (columns - 1);
+  if (!(width > 0) || !Number.isFinite(width)) return [...curves];
+  return curves.map((curve) => {
+    const xs: number[] = [];
+    const ys: (number | null)[] = [];
+    for (const [index, x] of curve.xs.entries()) {
+      const place = first + Math.round((x - first) / width) * width;
+      if (xs.length && xs[xs.length - 1] === place) ys[ys.length - 1] = curve.ys[index] ?? null;
+      else {
+        xs.push(place);
+        ys.push(curve.ys[index] ?? null);
+      }
+    }
+    return { ...curve, xs, ys };
+  });
 }

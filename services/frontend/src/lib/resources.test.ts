@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { impossible, resourcesInWords, shortage } from "./resources";
+import { resourcesInWords, shortage } from "./resources";
 
 const request = { workers: 4, min_workers: null, cpus_per_worker: 2, gpus_per_worker: 0, memory_gb_per_worker: null };
 
@@ -12,14 +12,4 @@ test("what is missing now is named; an elastic job needs only its fewest workers
   const free = { cpus: 5, gpus: 0, memory_gb: 8 };
   expect(shortage(request, free)).toBe("needs 8 CPUs, 5 are there");
   expect(shortage({ ...request, min_workers: 2 }, free)).toBeNull();
-});
-
-test("a job that can never start is told from one that waits", () => {
-  const nodes = [
-    { cpus: 3, gpus: 0, memory_gb: 8 },
-    { cpus: 3, gpus: 0, memory_gb: 8 },
-  ];
-  expect(impossible({ ...request, workers: 2 }, nodes)).toBeNull();
-  expect(impossible(request, nodes)).toBe("2 workers of this size fit on the machines, 4 are asked for");
-  expect(impossible({ ...request, gpus_per_worker: 1 }, nodes)).toBe("each worker needs 1 GPU, the largest machine has 0");
 });

@@ -44,23 +44,3 @@ export function shortage(request: Request, supply: Supply): string | null {
   }
   return null;
 }
-
-/** Whether one worker fits on some node and the fewest workers fit on all nodes together; in words why not. */
-export function impossible(request: Request, nodes: Supply[]): string | null {
-  for (const [name, field, unit] of UNITS) {
-    const each = request[field] ?? 0;
-    const largest = Math.max(0, ...nodes.map((node) => node[name]));
-    if (each > largest + EPSILON) return `each worker needs ${amount(each, unit)}, the largest machine has ${formatNumber(largest)}`;
-  }
-  const fewest = request.min_workers ?? request.workers ?? 1;
-  const places = nodes.reduce((sum, node) => sum + workersOn(node, request, fewest), 0);
-  if (places >= fewest) return null;
-  return `${plural(places, "worker")} of this size ${places === 1 ? "fits" : "fit"} on the machines, ${fewest} ${fewest === 1 ? "is" : "are"} asked for`;
-}
-
-function workersOn(node: Supply, request: Request, wanted: number): number {
-  const fits = UNITS.filter(([, field]) => (request[field] ?? 0) > 0).map(([name, field]) =>
-    Math.floor(node[name] / (request[field] ?? 1) + EPSILON),
-  );
-  return Math.min(wanted, ...fits);
-}

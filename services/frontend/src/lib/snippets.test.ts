@@ -11,6 +11,9 @@ const body = {
   tags: { owner: "mia" },
   retries: 1,
   deadline_seconds: 600,
+  image: null,
+  resume: null,
+  checkpoints: null,
 };
 
 test("the command quotes for the shell and ends with the script's own arguments", () => {

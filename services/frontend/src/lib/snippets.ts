@@ -10,6 +10,12 @@ export interface Body {
   tags: Record<string, string>;
   retries: number;
   deadline_seconds: number | null;
+  /** The container image; null: the platform's own. */
+  image: string | null;
+  /** The checkpoint of another job that training goes on from; without a step the newest one. */
+  resume: { job: string; step: number | null } | null;
+  /** null: the newest two are kept. */
+  checkpoints: { keep: number; best_metric: string | null; best_mode: "min" | "max" } | null;
 }
 
 /** What is left of the parameters when those that are at their defaults are left out. */
@@ -36,6 +42,7 @@ export function asCommand(body: Body): string {
   for (const [name, value] of Object.entries(rest)) if (value !== null) words.push(`-p ${shellWord(`${name}=${plain(value)}`)}`);
   for (const [name, value] of Object.entries((config ?? {}) as object)) words.push(`-c ${shellWord(`${name}=${plain(value)}`)}`);
   if (body.data) words.push(`--data ${body.data}`);
+  if (body.image) words.push(`--image ${shellWord(body.image)}`);
   if (body.team) words.push(`--team ${shellWord(body.team)}`);
   for (const [key, value] of Object.entries(body.tags)) words.push(`--tag ${shellWord(`${key}=${value}`)}`);
   if (body.retries) words.push(`--retries ${body.retries}`);
@@ -55,6 +62,7 @@ export function asPython(body: Body): string {
   if (body.name) lines.push(`    name=${python(body.name)},`);
   if (own) lines.push("    code=code.id,");
   if (body.data) lines.push(`    data=${python(body.data)},`);
+  if (body.image) lines.push(`    image=${python(body.image)},`);
   if (body.team) lines.push(`    team=${python(body.team)},`);
   if (Object.keys(body.tags).length) lines.push(`    tags=${python(body.tags, 1)},`);
   if (body.retries) lines.push(`    retries=${body.retries},`);

@@ -2,7 +2,7 @@
 
 import { type Client, type ClientMeta, formDataBodySerializer, type Options as Options2, type RequestResult, type ServerSentEventsResult, type TDataShape } from './client';
 import { client } from './client.gen';
-import type { CancelJobData, CancelJobErrors, CancelJobResponses, CloneJobData, CloneJobErrors, CloneJobResponses, CreateCodeData, CreateCodeErrors, CreateCodeResponses, CreateDatasetData, CreateDatasetErrors, CreateDatasetResponses, CreateJobData, CreateJobErrors, CreateJobResponses, DeleteJobData, DeleteJobErrors, DeleteJobResponses, GetCapacityData, GetCapacityErrors, GetCapacityResponses, GetCodeData, GetCodeErrors, GetCodeResponses, GetDatasetData, GetDatasetErrors, GetDatasetResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetJobData, GetJobErrors, GetJobResponses, GetLogData, GetLogErrors, GetLogResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetPrometheusMetricsData, GetPrometheusMetricsErrors, GetPrometheusMetricsResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetTemplateData, GetTemplateErrors, GetTemplateResponses, GetWholeLogData, GetWholeLogErrors, GetWholeLogResponses, ListAttemptsData, ListAttemptsErrors, ListAttemptsResponses, ListCodeData, ListCodeErrors, ListCodeResponses, ListDatasetsData, ListDatasetsErrors, ListDatasetsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListLogSourcesData, ListLogSourcesErrors, ListLogSourcesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListTeamsData, ListTeamsErrors, ListTeamsResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, RetryJobData, RetryJobErrors, RetryJobResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, StreamLogData, StreamLogErrors, StreamLogResponse, StreamLogResponses, StreamMetricsData, StreamMetricsErrors, StreamMetricsResponse, StreamMetricsResponses } from './types.gen';
+import type { CancelJobData, CancelJobErrors, CancelJobResponses, CloneJobData, CloneJobErrors, CloneJobResponses, CreateCodeData, CreateCodeErrors, CreateCodeFromGitData, CreateCodeFromGitErrors, CreateCodeFromGitResponses, CreateCodeResponses, CreateDatasetData, CreateDatasetErrors, CreateDatasetResponses, CreateJobData, CreateJobErrors, CreateJobResponses, DeleteAliasData, DeleteAliasErrors, DeleteAliasResponses, DeleteJobData, DeleteJobErrors, DeleteJobResponses, GetArtifactData, GetArtifactErrors, GetArtifactResponses, GetCapacityData, GetCapacityErrors, GetCapacityResponses, GetCheckpointArchiveData, GetCheckpointArchiveErrors, GetCheckpointArchiveResponses, GetCodeArchiveData, GetCodeArchiveErrors, GetCodeArchiveResponses, GetCodeData, GetCodeErrors, GetCodeResponses, GetDatasetData, GetDatasetErrors, GetDatasetFileData, GetDatasetFileErrors, GetDatasetFileResponses, GetDatasetResponses, GetDocumentData, GetDocumentErrors, GetDocumentResponses, GetHealthData, GetHealthErrors, GetHealthResponses, GetJobData, GetJobErrors, GetJobResponses, GetLogData, GetLogErrors, GetLogResponses, GetMetricsData, GetMetricsErrors, GetMetricsResponses, GetModelData, GetModelErrors, GetModelResponses, GetPrometheusMetricsData, GetPrometheusMetricsErrors, GetPrometheusMetricsResponses, GetReadinessData, GetReadinessErrors, GetReadinessResponses, GetTemplateData, GetTemplateErrors, GetTemplateResponses, GetWholeLogData, GetWholeLogErrors, GetWholeLogResponses, ListArtifactsData, ListArtifactsErrors, ListArtifactsResponses, ListAttemptsData, ListAttemptsErrors, ListAttemptsResponses, ListCheckpointsData, ListCheckpointsErrors, ListCheckpointsResponses, ListCodeData, ListCodeErrors, ListCodeResponses, ListDatasetsData, ListDatasetsErrors, ListDatasetsResponses, ListEventsData, ListEventsErrors, ListEventsResponses, ListJobsData, ListJobsErrors, ListJobsResponses, ListLogSourcesData, ListLogSourcesErrors, ListLogSourcesResponses, ListModelsData, ListModelsErrors, ListModelsResponses, ListStacksData, ListStacksErrors, ListStacksResponses, ListTeamsData, ListTeamsErrors, ListTeamsResponses, ListTemplatesData, ListTemplatesErrors, ListTemplatesResponses, PreviewJobData, PreviewJobErrors, PreviewJobResponses, RetryJobData, RetryJobErrors, RetryJobResponses, StreamEventsData, StreamEventsErrors, StreamEventsResponse, StreamEventsResponses, StreamLogData, StreamLogErrors, StreamLogResponse, StreamLogResponses, StreamMetricsData, StreamMetricsErrors, StreamMetricsResponse, StreamMetricsResponses, UpdateAliasData, UpdateAliasErrors, UpdateAliasResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -53,11 +53,35 @@ export const createCode = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
+ * Fetch code from git
+ *
+ * <br/>What one commit of a repository that anybody may read holds, as if it had been uploaded; 201, or 200 when the same files are there already.
+ */
+export const createCodeFromGit = <ThrowOnError extends boolean = false>(options: Options<CreateCodeFromGitData, ThrowOnError>): RequestResult<CreateCodeFromGitResponses, CreateCodeFromGitErrors, ThrowOnError> => (options.client ?? client).post<CreateCodeFromGitResponses, CreateCodeFromGitErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/code/git',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * Get a code archive's description
  */
 export const getCode = <ThrowOnError extends boolean = false>(options: Options<GetCodeData, ThrowOnError>): RequestResult<GetCodeResponses, GetCodeErrors, ThrowOnError> => (options.client ?? client).get<GetCodeResponses, GetCodeErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/code/{upload_id}',
+    ...options
+});
+
+/**
+ * Download a code archive
+ */
+export const getCodeArchive = <ThrowOnError extends boolean = false>(options: Options<GetCodeArchiveData, ThrowOnError>): RequestResult<GetCodeArchiveResponses, GetCodeArchiveErrors, ThrowOnError> => (options.client ?? client).get<GetCodeArchiveResponses, GetCodeArchiveErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/code/{upload_id}/download',
     ...options
 });
 
@@ -96,6 +120,15 @@ export const getDataset = <ThrowOnError extends boolean = false>(options: Option
 });
 
 /**
+ * Download a data set
+ */
+export const getDatasetFile = <ThrowOnError extends boolean = false>(options: Options<GetDatasetFileData, ThrowOnError>): RequestResult<GetDatasetFileResponses, GetDatasetFileErrors, ThrowOnError> => (options.client ?? client).get<GetDatasetFileResponses, GetDatasetFileErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/datasets/{upload_id}/download',
+    ...options
+});
+
+/**
  * List jobs, page by page
  */
 export const listJobs = <ThrowOnError extends boolean = false>(options?: Options<ListJobsData, ThrowOnError>): RequestResult<ListJobsResponses, ListJobsErrors, ThrowOnError> => (options?.client ?? client).get<ListJobsResponses, ListJobsErrors, ThrowOnError>({
@@ -120,7 +153,22 @@ export const createJob = <ThrowOnError extends boolean = false>(options: Options
 });
 
 /**
- * Delete a job that has ended
+ * Say what would become of a job
+ *
+ * <br/>The same body as for submitting it, and the same 422; nothing is created.
+ */
+export const previewJob = <ThrowOnError extends boolean = false>(options: Options<PreviewJobData, ThrowOnError>): RequestResult<PreviewJobResponses, PreviewJobErrors, ThrowOnError> => (options.client ?? client).post<PreviewJobResponses, PreviewJobErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/jobs/preview',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Delete a job that has ended, with its logs and checkpoints
  */
 export const deleteJob = <ThrowOnError extends boolean = false>(options: Options<DeleteJobData, ThrowOnError>): RequestResult<DeleteJobResponses, DeleteJobErrors, ThrowOnError> => (options.client ?? client).delete<DeleteJobResponses, DeleteJobErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
@@ -134,6 +182,24 @@ export const deleteJob = <ThrowOnError extends boolean = false>(options: Options
 export const getJob = <ThrowOnError extends boolean = false>(options: Options<GetJobData, ThrowOnError>): RequestResult<GetJobResponses, GetJobErrors, ThrowOnError> => (options.client ?? client).get<GetJobResponses, GetJobErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/jobs/{job_id}',
+    ...options
+});
+
+/**
+ * List a folder of a job's run
+ */
+export const listArtifacts = <ThrowOnError extends boolean = false>(options: Options<ListArtifactsData, ThrowOnError>): RequestResult<ListArtifactsResponses, ListArtifactsErrors, ThrowOnError> => (options.client ?? client).get<ListArtifactsResponses, ListArtifactsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/jobs/{job_id}/artifacts',
+    ...options
+});
+
+/**
+ * Download a file of a job's run
+ */
+export const getArtifact = <ThrowOnError extends boolean = false>(options: Options<GetArtifactData, ThrowOnError>): RequestResult<GetArtifactResponses, GetArtifactErrors, ThrowOnError> => (options.client ?? client).get<GetArtifactResponses, GetArtifactErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/jobs/{job_id}/artifacts/download',
     ...options
 });
 
@@ -152,6 +218,26 @@ export const listAttempts = <ThrowOnError extends boolean = false>(options: Opti
 export const cancelJob = <ThrowOnError extends boolean = false>(options: Options<CancelJobData, ThrowOnError>): RequestResult<CancelJobResponses, CancelJobErrors, ThrowOnError> => (options.client ?? client).post<CancelJobResponses, CancelJobErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/jobs/{job_id}/cancel',
+    ...options
+});
+
+/**
+ * List the whole checkpoints of a job, newest first
+ */
+export const listCheckpoints = <ThrowOnError extends boolean = false>(options: Options<ListCheckpointsData, ThrowOnError>): RequestResult<ListCheckpointsResponses, ListCheckpointsErrors, ThrowOnError> => (options.client ?? client).get<ListCheckpointsResponses, ListCheckpointsErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/jobs/{job_id}/checkpoints',
+    ...options
+});
+
+/**
+ * Download a checkpoint
+ *
+ * <br/>Its files are compared with their digests on the way: a download that breaks off at the end is of a damaged checkpoint.
+ */
+export const getCheckpointArchive = <ThrowOnError extends boolean = false>(options: Options<GetCheckpointArchiveData, ThrowOnError>): RequestResult<GetCheckpointArchiveResponses, GetCheckpointArchiveErrors, ThrowOnError> => (options.client ?? client).get<GetCheckpointArchiveResponses, GetCheckpointArchiveErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/jobs/{job_id}/checkpoints/{step}/download',
     ...options
 });
 
@@ -250,12 +336,52 @@ export const retryJob = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
+ * List where the ranks of a job stood when they hung
+ */
+export const listStacks = <ThrowOnError extends boolean = false>(options: Options<ListStacksData, ThrowOnError>): RequestResult<ListStacksResponses, ListStacksErrors, ThrowOnError> => (options.client ?? client).get<ListStacksResponses, ListStacksErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/jobs/{job_id}/stacks',
+    ...options
+});
+
+/**
  * List registered model versions, newest first
  */
 export const listModels = <ThrowOnError extends boolean = false>(options?: Options<ListModelsData, ThrowOnError>): RequestResult<ListModelsResponses, ListModelsErrors, ThrowOnError> => (options?.client ?? client).get<ListModelsResponses, ListModelsErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
     url: '/api/v1/models',
     ...options
+});
+
+/**
+ * Get a registered model
+ */
+export const getModel = <ThrowOnError extends boolean = false>(options: Options<GetModelData, ThrowOnError>): RequestResult<GetModelResponses, GetModelErrors, ThrowOnError> => (options.client ?? client).get<GetModelResponses, GetModelErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/models/{name}',
+    ...options
+});
+
+/**
+ * Take an alias away
+ */
+export const deleteAlias = <ThrowOnError extends boolean = false>(options: Options<DeleteAliasData, ThrowOnError>): RequestResult<DeleteAliasResponses, DeleteAliasErrors, ThrowOnError> => (options.client ?? client).delete<DeleteAliasResponses, DeleteAliasErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/models/{name}/aliases/{alias}',
+    ...options
+});
+
+/**
+ * Let an alias lead to a version
+ */
+export const updateAlias = <ThrowOnError extends boolean = false>(options: Options<UpdateAliasData, ThrowOnError>): RequestResult<UpdateAliasResponses, UpdateAliasErrors, ThrowOnError> => (options.client ?? client).put<UpdateAliasResponses, UpdateAliasErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }],
+    url: '/api/v1/models/{name}/aliases/{alias}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

@@ -5,6 +5,96 @@ export type ClientOptions = {
 };
 
 /**
+ * AliasRequest
+ *
+ * The version that the alias is to lead to.
+ */
+export type AliasRequest = {
+    /**
+     * Version
+     */
+    version: string;
+};
+
+/**
+ * Artifact
+ *
+ * A file or a folder of a run.
+ */
+export type Artifact = {
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Is Dir
+     */
+    is_dir: boolean;
+    /**
+     * Size
+     *
+     * Bytes; null for a folder
+     */
+    size: number | null;
+};
+
+/**
+ * ArtifactList
+ *
+ * What a folder of a run holds, by name.
+ */
+export type ArtifactList = {
+    /**
+     * Run Id
+     *
+     * The job's run; null while it has none
+     */
+    run_id: string | null;
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Items
+     */
+    items: Array<ArtifactView>;
+    /**
+     * Next Cursor
+     */
+    next_cursor?: null;
+};
+
+/**
+ * Artifact
+ *
+ * A file or a folder of a run.
+ */
+export type ArtifactView = {
+    /**
+     * Path
+     */
+    path: string;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Is Dir
+     */
+    is_dir: boolean;
+    /**
+     * Size
+     *
+     * Bytes; null for a folder
+     */
+    size: number | null;
+};
+
+/**
  * Attempt
  *
  * One try at running a job.
@@ -36,6 +126,10 @@ export type Attempt = {
      * Reason
      */
     reason: string | null;
+    /**
+     * Why it failed; infrastructure and hung do not count against the job's retries
+     */
+    failure_kind: FailureKind | null;
     /**
      * Failed Rank
      */
@@ -97,6 +191,10 @@ export type AttemptView = {
      */
     reason: string | null;
     /**
+     * Why it failed; infrastructure and hung do not count against the job's retries
+     */
+    failure_kind: FailureKind | null;
+    /**
      * Failed Rank
      */
     failed_rank: number | null;
@@ -157,9 +255,187 @@ export type Capacity = {
 };
 
 /**
+ * Checkpoint
+ *
+ * One whole checkpoint.
+ */
+export type Checkpoint = {
+    /**
+     * Step
+     */
+    step: number;
+    /**
+     * Created At
+     *
+     * RFC 3339, UTC
+     */
+    created_at: string;
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Size
+     *
+     * Bytes of all files
+     */
+    size: number;
+    /**
+     * Files
+     */
+    files: Array<CheckpointFile>;
+    /**
+     * Metrics
+     *
+     * What was reported together with it
+     */
+    metrics: {
+        [key: string]: number;
+    };
+    /**
+     * Best
+     *
+     * The best by the job's best_metric
+     */
+    best: boolean;
+    /**
+     * Latest
+     *
+     * The one that the job would go on from
+     */
+    latest: boolean;
+};
+
+/**
+ * CheckpointFile
+ *
+ * One file of a checkpoint.
+ */
+export type CheckpointFile = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Size
+     *
+     * Bytes
+     */
+    size: number;
+};
+
+/**
+ * CheckpointList
+ *
+ * The whole checkpoints of a job, newest first.
+ */
+export type CheckpointList = {
+    /**
+     * Items
+     */
+    items: Array<CheckpointView>;
+    /**
+     * Next Cursor
+     */
+    next_cursor?: null;
+};
+
+/**
+ * CheckpointPolicy
+ *
+ * Which checkpoints stay: the newest ``keep``, and the best one by ``best_metric`` where that is named.
+ */
+export type CheckpointPolicy = {
+    /**
+     * Keep
+     */
+    keep?: number;
+    /**
+     * Best Metric
+     */
+    best_metric?: string | null;
+    /**
+     * Best Mode
+     */
+    best_mode?: 'min' | 'max';
+};
+
+/**
+ * CheckpointPolicyRequest
+ *
+ * Which checkpoints stay: the newest ``keep``, and the best one by ``best_metric``.
+ */
+export type CheckpointPolicyRequest = {
+    /**
+     * Keep
+     */
+    keep?: number;
+    /**
+     * Best Metric
+     */
+    best_metric?: string | null;
+    /**
+     * Best Mode
+     */
+    best_mode?: 'min' | 'max';
+};
+
+/**
+ * Checkpoint
+ *
+ * One whole checkpoint.
+ */
+export type CheckpointView = {
+    /**
+     * Step
+     */
+    step: number;
+    /**
+     * Created At
+     *
+     * RFC 3339, UTC
+     */
+    created_at: string;
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Size
+     *
+     * Bytes of all files
+     */
+    size: number;
+    /**
+     * Files
+     */
+    files: Array<CheckpointFile>;
+    /**
+     * Metrics
+     *
+     * What was reported together with it
+     */
+    metrics: {
+        [key: string]: number;
+    };
+    /**
+     * Best
+     *
+     * The best by the job's best_metric
+     */
+    best: boolean;
+    /**
+     * Latest
+     *
+     * The one that the job would go on from
+     */
+    latest: boolean;
+};
+
+/**
  * CloneRequest
  *
- * The fields in which the new job differs; ``parameters`` are merged.
+ * The fields in which the new job differs; ``parameters`` are merged, and ``resume`` is never taken over.
  */
 export type CloneRequest = {
     /**
@@ -185,6 +461,10 @@ export type CloneRequest = {
      */
     data?: string | null;
     /**
+     * Image
+     */
+    image?: string | null;
+    /**
      * Team
      */
     team?: string | null;
@@ -204,6 +484,8 @@ export type CloneRequest = {
      * Deadline Seconds
      */
     deadline_seconds?: number | null;
+    resume?: ResumeRequest | null;
+    checkpoints?: CheckpointPolicyRequest | null;
 };
 
 /**
@@ -295,6 +577,55 @@ export type EventView = {
 };
 
 /**
+ * FailureKind
+ *
+ * The cause of a failed attempt.
+ */
+export type FailureKind = 'user' | 'infrastructure' | 'out_of_memory' | 'hung';
+
+/**
+ * GitRequest
+ *
+ * Where code is in a git repository that anybody may read.
+ */
+export type GitRequest = {
+    /**
+     * Url
+     *
+     * https only
+     */
+    url: string;
+    /**
+     * Ref
+     *
+     * A branch, a tag or a full commit id
+     */
+    ref?: string;
+    /**
+     * Folder
+     *
+     * Only this folder of it; the whole when null
+     */
+    folder?: string | null;
+};
+
+/**
+ * GitSource
+ *
+ * The repository and the commit that code was fetched from.
+ */
+export type GitSource = {
+    /**
+     * Url
+     */
+    url: string;
+    /**
+     * Commit
+     */
+    commit: string;
+};
+
+/**
  * Health
  *
  * The process answers.
@@ -357,6 +688,12 @@ export type Job = {
      */
     data: string | null;
     /**
+     * Image
+     *
+     * The container image that it runs in; null: the platform's own
+     */
+    image: string | null;
+    /**
      * Retries
      */
     retries: number;
@@ -364,6 +701,14 @@ export type Job = {
      * Deadline Seconds
      */
     deadline_seconds: number | null;
+    /**
+     * The checkpoint of another job that it starts from; null: from nothing
+     */
+    resume: ResumedFrom | null;
+    /**
+     * Which of its checkpoints stay; null: the newest two
+     */
+    checkpoints: CheckpointPolicy | null;
     /**
      * Attempt
      *
@@ -448,6 +793,10 @@ export type JobRequest = {
      */
     data?: string | null;
     /**
+     * Image
+     */
+    image?: string | null;
+    /**
      * Team
      *
      * The first of GET /teams when null
@@ -469,6 +818,14 @@ export type JobRequest = {
      * Deadline Seconds
      */
     deadline_seconds?: number | null;
+    /**
+     * Start from a checkpoint of another job; from nothing when null
+     */
+    resume?: ResumeRequest | null;
+    /**
+     * Which checkpoints stay; the newest two when null
+     */
+    checkpoints?: CheckpointPolicyRequest | null;
 };
 
 /**
@@ -529,6 +886,12 @@ export type JobView = {
      */
     data: string | null;
     /**
+     * Image
+     *
+     * The container image that it runs in; null: the platform's own
+     */
+    image: string | null;
+    /**
      * Retries
      */
     retries: number;
@@ -536,6 +899,14 @@ export type JobView = {
      * Deadline Seconds
      */
     deadline_seconds: number | null;
+    /**
+     * The checkpoint of another job that it starts from; null: from nothing
+     */
+    resume: ResumedFrom | null;
+    /**
+     * Which of its checkpoints stay; null: the newest two
+     */
+    checkpoints: CheckpointPolicy | null;
     /**
      * Attempt
      *
@@ -712,6 +1083,32 @@ export type Metrics = {
 };
 
 /**
+ * Model
+ *
+ * A registered model.
+ */
+export type Model = {
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * Aliases
+     *
+     * The version that each alias leads to
+     */
+    aliases: {
+        [key: string]: string;
+    };
+    /**
+     * Versions
+     *
+     * Newest first, at most 1,000
+     */
+    versions: Array<ModelVersionView>;
+};
+
+/**
  * ModelList
  *
  * Model versions, newest first.
@@ -760,6 +1157,10 @@ export type ModelVersion = {
         [key: string]: number | null;
     };
     /**
+     * Aliases
+     */
+    aliases: Array<string>;
+    /**
      * Created At
      *
      * RFC 3339, UTC
@@ -799,6 +1200,10 @@ export type ModelVersionView = {
     metrics: {
         [key: string]: number | null;
     };
+    /**
+     * Aliases
+     */
+    aliases: Array<string>;
     /**
      * Created At
      *
@@ -897,6 +1302,28 @@ export type Points = {
      * Points
      */
     points: Array<PointView>;
+};
+
+/**
+ * Preview
+ *
+ * What would become of a job that is submitted now.
+ */
+export type Preview = {
+    /**
+     * Verdict
+     */
+    verdict: 'starts_now' | 'waits' | 'never';
+    /**
+     * Reason
+     */
+    reason: string;
+    /**
+     * Ahead
+     *
+     * How many waiting jobs come before it
+     */
+    ahead: number;
 };
 
 /**
@@ -1020,6 +1447,42 @@ export type ResourceSpec = {
 };
 
 /**
+ * ResumeRequest
+ *
+ * A checkpoint of another job.
+ */
+export type ResumeRequest = {
+    /**
+     * Job
+     *
+     * Id of the job that saved it
+     */
+    job: string;
+    /**
+     * Step
+     *
+     * The newest when null
+     */
+    step?: number | null;
+};
+
+/**
+ * ResumedFrom
+ *
+ * The checkpoint that a job starts from.
+ */
+export type ResumedFrom = {
+    /**
+     * Job
+     */
+    job: string;
+    /**
+     * Step
+     */
+    step: number;
+};
+
+/**
  * Series
  *
  * One metric, downsampled: its first, last and extreme points are kept.
@@ -1088,6 +1551,62 @@ export type SeriesView = {
 };
 
 /**
+ * Stack
+ *
+ * Where every thread of a rank stood when it hung.
+ */
+export type Stack = {
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Rank
+     */
+    rank: number;
+    /**
+     * Content
+     */
+    content: string;
+};
+
+/**
+ * StackList
+ *
+ * Stack dumps, by attempt and rank.
+ */
+export type StackList = {
+    /**
+     * Items
+     */
+    items: Array<StackView>;
+    /**
+     * Next Cursor
+     */
+    next_cursor?: null;
+};
+
+/**
+ * Stack
+ *
+ * Where every thread of a rank stood when it hung.
+ */
+export type StackView = {
+    /**
+     * Attempt
+     */
+    attempt: number;
+    /**
+     * Rank
+     */
+    rank: number;
+    /**
+     * Content
+     */
+    content: string;
+};
+
+/**
  * Team
  *
  * A team, and what it may submit.
@@ -1109,6 +1628,12 @@ export type Team = {
      * The only job kinds that it may submit; null: all
      */
     allowed_templates: Array<string> | null;
+    /**
+     * Allowed Images
+     *
+     * Patterns of the images that its jobs may name; null: only the platform's own
+     */
+    allowed_images: Array<string> | null;
     /**
      * Max Jobs
      *
@@ -1155,6 +1680,12 @@ export type TeamView = {
      * The only job kinds that it may submit; null: all
      */
     allowed_templates: Array<string> | null;
+    /**
+     * Allowed Images
+     *
+     * Patterns of the images that its jobs may name; null: only the platform's own
+     */
+    allowed_images: Array<string> | null;
     /**
      * Max Jobs
      *
@@ -1275,6 +1806,10 @@ export type Upload = {
      * RFC 3339, UTC
      */
     created_at: string;
+    /**
+     * Where it was fetched from; null: it was uploaded
+     */
+    source: GitSource | null;
 };
 
 /**
@@ -1339,6 +1874,10 @@ export type UploadView = {
      * RFC 3339, UTC
      */
     created_at: string;
+    /**
+     * Where it was fetched from; null: it was uploaded
+     */
+    source: GitSource | null;
 };
 
 export type GetCapacityData = {
@@ -1472,6 +2011,63 @@ export type CreateCodeResponses = {
 
 export type CreateCodeResponse = CreateCodeResponses[keyof CreateCodeResponses];
 
+export type CreateCodeFromGitData = {
+    body: GitRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/code/git';
+};
+
+export type CreateCodeFromGitErrors = {
+    /**
+     * Bad Request
+     */
+    400: Problem;
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Request Entity Too Large
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type
+     */
+    415: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+    /**
+     * Insufficient Storage
+     */
+    507: Problem;
+};
+
+export type CreateCodeFromGitError = CreateCodeFromGitErrors[keyof CreateCodeFromGitErrors];
+
+export type CreateCodeFromGitResponses = {
+    /**
+     * OK
+     */
+    200: Upload;
+    /**
+     * Created
+     */
+    201: Upload;
+};
+
+export type CreateCodeFromGitResponse = CreateCodeFromGitResponses[keyof CreateCodeFromGitResponses];
+
 export type GetCodeData = {
     body?: never;
     path: {
@@ -1519,6 +2115,54 @@ export type GetCodeResponses = {
 };
 
 export type GetCodeResponse = GetCodeResponses[keyof GetCodeResponses];
+
+export type GetCodeArchiveData = {
+    body?: never;
+    path: {
+        /**
+         * Upload Id
+         *
+         * sha256 of the bytes
+         */
+        upload_id: string;
+    };
+    query?: never;
+    url: '/api/v1/code/{upload_id}/download';
+};
+
+export type GetCodeArchiveErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type GetCodeArchiveError = GetCodeArchiveErrors[keyof GetCodeArchiveErrors];
+
+export type GetCodeArchiveResponses = {
+    /**
+     * The file as it was uploaded
+     */
+    200: Blob | File;
+};
+
+export type GetCodeArchiveResponse = GetCodeArchiveResponses[keyof GetCodeArchiveResponses];
 
 export type ListDatasetsData = {
     body?: never;
@@ -1662,6 +2306,54 @@ export type GetDatasetResponses = {
 
 export type GetDatasetResponse = GetDatasetResponses[keyof GetDatasetResponses];
 
+export type GetDatasetFileData = {
+    body?: never;
+    path: {
+        /**
+         * Upload Id
+         *
+         * sha256 of the bytes
+         */
+        upload_id: string;
+    };
+    query?: never;
+    url: '/api/v1/datasets/{upload_id}/download';
+};
+
+export type GetDatasetFileErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type GetDatasetFileError = GetDatasetFileErrors[keyof GetDatasetFileErrors];
+
+export type GetDatasetFileResponses = {
+    /**
+     * The file as it was uploaded
+     */
+    200: Blob | File;
+};
+
+export type GetDatasetFileResponse = GetDatasetFileResponses[keyof GetDatasetFileResponses];
+
 export type ListJobsData = {
     body?: never;
     path?: never;
@@ -1692,6 +2384,18 @@ export type ListJobsData = {
          * Part of the name, or start of the id
          */
         q?: string;
+        /**
+         * Created After
+         *
+         * RFC 3339
+         */
+        created_after?: string;
+        /**
+         * Created Before
+         *
+         * RFC 3339
+         */
+        created_before?: string;
         /**
          * Sort
          */
@@ -1801,6 +2505,55 @@ export type CreateJobResponses = {
 
 export type CreateJobResponse = CreateJobResponses[keyof CreateJobResponses];
 
+export type PreviewJobData = {
+    body: JobRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/jobs/preview';
+};
+
+export type PreviewJobErrors = {
+    /**
+     * Bad Request
+     */
+    400: Problem;
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Request Entity Too Large
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type
+     */
+    415: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type PreviewJobError = PreviewJobErrors[keyof PreviewJobErrors];
+
+export type PreviewJobResponses = {
+    /**
+     * OK
+     */
+    200: Preview;
+};
+
+export type PreviewJobResponse = PreviewJobResponses[keyof PreviewJobResponses];
+
 export type DeleteJobData = {
     body?: never;
     path: {
@@ -1901,6 +2654,124 @@ export type GetJobResponses = {
 
 export type GetJobResponse = GetJobResponses[keyof GetJobResponses];
 
+export type ListArtifactsData = {
+    body?: never;
+    path: {
+        /**
+         * Job Id
+         *
+         * Id of a job
+         */
+        job_id: string;
+    };
+    query?: {
+        /**
+         * Path
+         *
+         * A folder of the run; its top when empty
+         */
+        path?: string;
+    };
+    url: '/api/v1/jobs/{job_id}/artifacts';
+};
+
+export type ListArtifactsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Bad Gateway
+     */
+    502: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type ListArtifactsError = ListArtifactsErrors[keyof ListArtifactsErrors];
+
+export type ListArtifactsResponses = {
+    /**
+     * OK
+     */
+    200: ArtifactList;
+};
+
+export type ListArtifactsResponse = ListArtifactsResponses[keyof ListArtifactsResponses];
+
+export type GetArtifactData = {
+    body?: never;
+    path: {
+        /**
+         * Job Id
+         *
+         * Id of a job
+         */
+        job_id: string;
+    };
+    query: {
+        /**
+         * Path
+         *
+         * A file of the run
+         */
+        path: string;
+    };
+    url: '/api/v1/jobs/{job_id}/artifacts/download';
+};
+
+export type GetArtifactErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Bad Gateway
+     */
+    502: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type GetArtifactError = GetArtifactErrors[keyof GetArtifactErrors];
+
+export type GetArtifactResponses = {
+    /**
+     * The file, byte for byte
+     */
+    200: Blob | File;
+};
+
+export type GetArtifactResponse = GetArtifactResponses[keyof GetArtifactResponses];
+
 export type ListAttemptsData = {
     body?: never;
     path: {
@@ -2000,6 +2871,108 @@ export type CancelJobResponses = {
 };
 
 export type CancelJobResponse = CancelJobResponses[keyof CancelJobResponses];
+
+export type ListCheckpointsData = {
+    body?: never;
+    path: {
+        /**
+         * Job Id
+         *
+         * Id of a job
+         */
+        job_id: string;
+    };
+    query?: never;
+    url: '/api/v1/jobs/{job_id}/checkpoints';
+};
+
+export type ListCheckpointsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type ListCheckpointsError = ListCheckpointsErrors[keyof ListCheckpointsErrors];
+
+export type ListCheckpointsResponses = {
+    /**
+     * OK
+     */
+    200: CheckpointList;
+};
+
+export type ListCheckpointsResponse = ListCheckpointsResponses[keyof ListCheckpointsResponses];
+
+export type GetCheckpointArchiveData = {
+    body?: never;
+    path: {
+        /**
+         * Job Id
+         *
+         * Id of a job
+         */
+        job_id: string;
+        /**
+         * Step
+         *
+         * The optimizer step that it was saved at
+         */
+        step: number;
+    };
+    query?: never;
+    url: '/api/v1/jobs/{job_id}/checkpoints/{step}/download';
+};
+
+export type GetCheckpointArchiveErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type GetCheckpointArchiveError = GetCheckpointArchiveErrors[keyof GetCheckpointArchiveErrors];
+
+export type GetCheckpointArchiveResponses = {
+    /**
+     * A .zip with the checkpoint's files
+     */
+    200: Blob | File;
+};
+
+export type GetCheckpointArchiveResponse = GetCheckpointArchiveResponses[keyof GetCheckpointArchiveResponses];
 
 export type CloneJobData = {
     body: CloneRequest;
@@ -2604,10 +3577,69 @@ export type RetryJobResponses = {
 
 export type RetryJobResponse = RetryJobResponses[keyof RetryJobResponses];
 
+export type ListStacksData = {
+    body?: never;
+    path: {
+        /**
+         * Job Id
+         *
+         * Id of a job
+         */
+        job_id: string;
+    };
+    query?: {
+        /**
+         * Attempt
+         */
+        attempt?: number;
+    };
+    url: '/api/v1/jobs/{job_id}/stacks';
+};
+
+export type ListStacksErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type ListStacksError = ListStacksErrors[keyof ListStacksErrors];
+
+export type ListStacksResponses = {
+    /**
+     * OK
+     */
+    200: StackList;
+};
+
+export type ListStacksResponse = ListStacksResponses[keyof ListStacksResponses];
+
 export type ListModelsData = {
     body?: never;
     path?: never;
     query?: {
+        /**
+         * Name
+         *
+         * Only of this model
+         */
+        name?: string;
         /**
          * Limit
          */
@@ -2649,6 +3681,186 @@ export type ListModelsResponses = {
 };
 
 export type ListModelsResponse = ListModelsResponses[keyof ListModelsResponses];
+
+export type GetModelData = {
+    body?: never;
+    path: {
+        /**
+         * Name
+         *
+         * Name of a registered model
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/v1/models/{name}';
+};
+
+export type GetModelErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Bad Gateway
+     */
+    502: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type GetModelError = GetModelErrors[keyof GetModelErrors];
+
+export type GetModelResponses = {
+    /**
+     * OK
+     */
+    200: Model;
+};
+
+export type GetModelResponse = GetModelResponses[keyof GetModelResponses];
+
+export type DeleteAliasData = {
+    body?: never;
+    path: {
+        /**
+         * Name
+         *
+         * Name of a registered model
+         */
+        name: string;
+        /**
+         * Alias
+         *
+         * A name for one of its versions, such as champion
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/api/v1/models/{name}/aliases/{alias}';
+};
+
+export type DeleteAliasErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Bad Gateway
+     */
+    502: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type DeleteAliasError = DeleteAliasErrors[keyof DeleteAliasErrors];
+
+export type DeleteAliasResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteAliasResponse = DeleteAliasResponses[keyof DeleteAliasResponses];
+
+export type UpdateAliasData = {
+    body: AliasRequest;
+    path: {
+        /**
+         * Name
+         *
+         * Name of a registered model
+         */
+        name: string;
+        /**
+         * Alias
+         *
+         * A name for one of its versions, such as champion
+         */
+        alias: string;
+    };
+    query?: never;
+    url: '/api/v1/models/{name}/aliases/{alias}';
+};
+
+export type UpdateAliasErrors = {
+    /**
+     * Bad Request
+     */
+    400: Problem;
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Not Found
+     */
+    404: Problem;
+    /**
+     * Request Entity Too Large
+     */
+    413: Problem;
+    /**
+     * Unsupported Media Type
+     */
+    415: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Bad Gateway
+     */
+    502: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type UpdateAliasError = UpdateAliasErrors[keyof UpdateAliasErrors];
+
+export type UpdateAliasResponses = {
+    /**
+     * OK
+     */
+    200: Model;
+};
+
+export type UpdateAliasResponse = UpdateAliasResponses[keyof UpdateAliasResponses];
 
 export type ListTeamsData = {
     body?: never;

@@ -2,11 +2,13 @@ import { Link } from "@tanstack/react-router";
 import { Panel } from "@/components/page";
 import table from "@/components/table.module.css";
 import { type Compared, differing, finalValue, sortedBy } from "@/lib/compare";
-import { formatMetric } from "@/lib/format";
+import { formatMetric, plural } from "@/lib/format";
 import styles from "./compared-table.module.css";
 
 interface ComparedTableProps {
   jobs: Compared[];
+  /** Ids of the jobs that are listed. */
+  picked: ReadonlySet<string>;
   metrics: string[];
   sort: string;
   onSort: (sort: string) => void;
@@ -16,7 +18,7 @@ const MOST_METRICS = 6;
 const COLORS = 8;
 
 /** The parameters in which the jobs differ and their last figures, sorted by any column. */
-export function ComparedTable({ jobs, metrics, sort, onSort }: ComparedTableProps) {
+export function ComparedTable({ jobs, picked, metrics, sort, onSort }: ComparedTableProps) {
   const parameters = differing(jobs);
   const shown = metrics.filter((key) => key !== "epoch").slice(0, MOST_METRICS);
   const color = new Map(jobs.map((job, index) => [job.id, `var(--curve-${(index % COLORS) + 1})`]));
@@ -40,7 +42,12 @@ export function ComparedTable({ jobs, metrics, sort, onSort }: ComparedTableProp
     <Panel
       flush
       title="Differences"
-      aside={parameters.length === 0 && jobs.length > 1 && <span className="faint small">The parameters are all the same.</span>}
+      aside={
+        <span className="faint small">
+          {picked.size < jobs.length && `${picked.size} of ${plural(jobs.length, "job")} picked. `}
+          {parameters.length === 0 && jobs.length > 1 && "The parameters are all the same."}
+        </span>
+      }
     >
       <div className={table.scroll} tabIndex={0} role="region" aria-label="Differences">
         <table className={table.table}>
@@ -52,26 +59,28 @@ export function ComparedTable({ jobs, metrics, sort, onSort }: ComparedTableProp
             </tr>
           </thead>
           <tbody>
-            {sortedBy(jobs, sort).map((job) => (
-              <tr key={job.id}>
-                <td className={styles.job}>
-                  <span className={styles.dot} style={{ background: color.get(job.id) }} aria-hidden="true" />
-                  <Link to="/jobs/$jobId" params={{ jobId: job.id }}>
-                    {job.name}
-                  </Link>
-                </td>
-                {parameters.map((name) => (
-                  <td key={name} className={table.number}>
-                    {shownValue(job.parameters[name])}
+            {sortedBy(jobs, sort)
+              .filter((job) => picked.has(job.id))
+              .map((job) => (
+                <tr key={job.id}>
+                  <td className={styles.job}>
+                    <span className={styles.dot} style={{ background: color.get(job.id) }} aria-hidden="true" />
+                    <Link to="/jobs/$jobId" params={{ jobId: job.id }}>
+                      {job.name}
+                    </Link>
                   </td>
-                ))}
-                {shown.map((key) => (
-                  <td key={key} className={table.number}>
-                    {formatMetric(finalValue(job, key))}
-                  </td>
-                ))}
-              </tr>
-            ))}
+                  {parameters.map((name) => (
+                    <td key={name} className={table.number}>
+                      {shownValue(job.parameters[name])}
+                    </td>
+                  ))}
+                  {shown.map((key) => (
+                    <td key={key} className={table.number}>
+                      {formatMetric(finalValue(job, key))}
+                    </td>
+                  ))}
+                </tr>
+              ))}
           </tbody>
         </table>
       </div>

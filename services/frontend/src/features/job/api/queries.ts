@@ -1,5 +1,15 @@
 import { queryOptions } from "@tanstack/react-query";
-import { getCode, getDataset, getMetrics, listAttempts, listEvents, listLogSources } from "@/api/generated";
+import {
+  getCode,
+  getDataset,
+  getMetrics,
+  listArtifacts,
+  listAttempts,
+  listCheckpoints,
+  listEvents,
+  listLogSources,
+  listStacks,
+} from "@/api/generated";
 
 const LIVE_MS = 1000;
 
@@ -40,4 +50,26 @@ export const uploadQuery = (kind: "code" | "data", id: string) =>
       return (await read({ path: { upload_id: id }, signal, throwOnError: true })).data;
     },
     staleTime: Infinity,
+  });
+
+export const checkpointsQuery = (id: string, active: boolean) =>
+  queryOptions({
+    queryKey: ["job", id, "checkpoints"],
+    queryFn: async ({ signal }) => (await listCheckpoints({ path: { job_id: id }, signal, throwOnError: true })).data.items,
+    refetchInterval: active ? 3 * LIVE_MS : false,
+  });
+
+export const artifactsQuery = (id: string, path: string, active: boolean) =>
+  queryOptions({
+    queryKey: ["job", id, "artifacts", path],
+    queryFn: async ({ signal }) => (await listArtifacts({ path: { job_id: id }, query: { path }, signal, throwOnError: true })).data.items,
+    refetchInterval: active ? 5 * LIVE_MS : false,
+  });
+
+/** What ranks of an attempt that hung were doing. */
+export const stacksQuery = (id: string, attempt: number) =>
+  queryOptions({
+    queryKey: ["job", id, "stacks", attempt],
+    queryFn: async ({ signal }) => (await listStacks({ path: { job_id: id }, query: { attempt }, signal, throwOnError: true })).data.items,
+    staleTime: 60_000,
   });

@@ -58,7 +58,7 @@ export function Actions({ job }: { job: JobView }) {
           <Menu.Dropdown>
             <Menu.Item
               leftSection={<Icon name="compare" size={16} />}
-              onClick={() => void navigate({ to: "/compare", search: { jobs: [job.id] } })}
+              onClick={() => void navigate({ to: "/compare", search: { jobs: job.id } })}
             >
               Compare with others
             </Menu.Item>

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { AttemptView } from "@/api/generated";
 import { Fetched } from "@/components/fetched";
@@ -7,10 +7,29 @@ import { Empty, Panel } from "@/components/page";
 import { plainText } from "@/lib/ansi";
 import { attemptsQuery } from "../api/queries";
 import styles from "./attempts.module.css";
+import { Happenings } from "./happenings";
+import { Stacks } from "./stacks";
 
-/** Each try, newest first, with why it ended. */
+/** What a kind of failure is called, and who pays for trying again. */
+const FAILURES: Record<string, string> = {
+  user: "the program's error",
+  infrastructure: "lost machine or process; the retry is free",
+  out_of_memory: "out of memory",
+  hung: "hung; the retry is free",
+};
+
+/** Each try, newest first, with why it ended; and what happened all along. */
 export function Attempts({ jobId, active }: { jobId: string; active: boolean }) {
   const query = useQuery(attemptsQuery(jobId, active));
+  return (
+    <div className={styles.parts}>
+      <AttemptList jobId={jobId} query={query} />
+      <Happenings jobId={jobId} active={active} />
+    </div>
+  );
+}
+
+function AttemptList({ jobId, query }: { jobId: string; query: UseQueryResult<AttemptView[]> }) {
   return (
     <Panel flush>
       <Fetched query={query} what="attempts">
@@ -38,6 +57,7 @@ function Attempt({ jobId, attempt }: { jobId: string; attempt: AttemptView }) {
         <span className={styles.outcome} data-outcome={attempt.outcome ?? "running"}>
           {attempt.outcome ?? "running"}
         </span>
+        {attempt.failure_kind && <span className={styles.kind}>{FAILURES[attempt.failure_kind] ?? attempt.failure_kind}</span>}
         <span className={styles.when}>
           <Ago moment={attempt.created_at} />, took <Span from={attempt.created_at} to={attempt.finished_at} />
         </span>
@@ -56,6 +76,7 @@ function Attempt({ jobId, attempt }: { jobId: string; attempt: AttemptView }) {
           <pre tabIndex={0}>{attempt.tail.map(plainText).join("\n")}</pre>
         </details>
       )}
+      {attempt.failure_kind === "hung" && <Stacks jobId={jobId} attempt={attempt.number} />}
     </li>
   );
 }

@@ -1,7 +1,8 @@
+import { useState } from "react";
 import type { JobView } from "@/api/generated";
 import { isActive } from "@/api/states";
 import { CurveChart } from "@/components/curve-chart";
-import { useCurveView } from "@/components/curve-controls";
+import { CurveControls, CurveHelp, FIRST_VIEW } from "@/components/curve-controls";
 import { Facts } from "@/components/facts";
 import { Empty, Loading, Panel, ProblemBox } from "@/components/page";
 import { groupByMeasure, pointsOf, type Series } from "@/lib/curves";
@@ -12,7 +13,8 @@ import { useJobMetrics } from "./metrics-context";
 /** Every metric as curves: what measures the same on training and validation data shares a chart. */
 export function Charts({ job }: { job: JobView }) {
   const { series, loading, error } = useJobMetrics();
-  const [{ by, log, smoothing }, controls] = useCurveView();
+  const [view, setView] = useState(FIRST_VIEW);
+  const { by, log, smoothing } = view;
   if (series.length === 0) {
     if (error) return <ProblemBox error={error} title="The metrics could not be loaded." />;
     if (loading) return <Loading what="metrics" />;
@@ -51,8 +53,10 @@ export function Charts({ job }: { job: JobView }) {
   return (
     <div className={styles.charts}>
       <div className={styles.controls} role="group" aria-label="How curves are drawn">
-        {controls}
-        <span className={styles.hint}>Drag to zoom, double-click to reset</span>
+        <CurveControls view={view} onChange={(part) => setView((before) => ({ ...before, ...part }))} />
+        <div className={styles.hint}>
+          <CurveHelp />
+        </div>
       </div>
       {once.length > 0 && (
         <Panel title="Final figures">

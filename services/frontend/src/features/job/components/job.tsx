@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import type { JobView } from "@/api/generated";
 import { ApiError } from "@/api/problem";
 import { jobQuery } from "@/api/queries";
@@ -7,12 +8,13 @@ import { isActive } from "@/api/states";
 import { Fetched } from "@/components/fetched";
 import { Icon } from "@/components/icon";
 import { Ago, Span } from "@/components/moment";
-import { Empty, Page } from "@/components/page";
+import { Empty, Loading, Page } from "@/components/page";
 import { StateBadge } from "@/components/state-badge";
 import type { JobSearch } from "@/lib/search";
 import { Actions } from "./actions";
+import { Artifacts } from "./artifacts";
 import { Attempts } from "./attempts";
-import { Charts } from "./charts";
+import { Checkpoints } from "./checkpoints";
 import styles from "./job.module.css";
 import { Logs } from "./logs";
 import { MetricsOfJob } from "./metrics-context";
@@ -20,10 +22,14 @@ import { Setup } from "./setup";
 import { Timeline } from "./timeline";
 import { Verdict } from "./verdict";
 
+const Charts = lazy(() => import("./charts").then((module) => ({ default: module.Charts })));
+
 const route = getRouteApi("/jobs/$jobId");
 const TABS: [NonNullable<JobSearch["tab"]>, string][] = [
   ["charts", "Charts"],
   ["logs", "Logs"],
+  ["checkpoints", "Checkpoints"],
+  ["artifacts", "Artifacts"],
   ["setup", "Setup"],
   ["attempts", "Attempts"],
 ];
@@ -74,18 +80,26 @@ function JobPage({ job }: { job: JobView }) {
                 key={name}
                 to="/jobs/$jobId"
                 params={{ jobId: job.id }}
-                search={(before) => ({ ...before, tab: name === "charts" ? undefined : name })}
+                search={(before) => ({ ...before, path: undefined, tab: name === "charts" ? undefined : name })}
                 replace
                 resetScroll={false}
-                activeOptions={{ exact: true, includeSearch: true }}
+                activeOptions={{ exact: true, includeSearch: false }}
+                activeProps={{}}
+                aria-current={name === tab ? "page" : undefined}
               >
                 {label}
                 {name === "attempts" && job.attempt > 1 && <span className={styles.count}>{job.attempt}</span>}
               </Link>
             ))}
           </nav>
-          {tab === "charts" && <Charts job={job} />}
+          {tab === "charts" && (
+            <Suspense fallback={<Loading what="charts" />}>
+              <Charts job={job} />
+            </Suspense>
+          )}
           {tab === "logs" && <Logs job={job} />}
+          {tab === "checkpoints" && <Checkpoints job={job} />}
+          {tab === "artifacts" && <Artifacts job={job} />}
           {tab === "setup" && <Setup job={job} />}
           {tab === "attempts" && <Attempts jobId={job.id} active={active} />}
         </div>

@@ -2,12 +2,10 @@ import { ActionIcon, Button, Select, Switch, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type KeyboardEvent, useState, useSyncExternalStore } from "react";
-import { fetchFromApi } from "@/api/client";
 import type { JobView } from "@/api/generated";
-import { errorOf, messageOf } from "@/api/problem";
 import { isActive } from "@/api/states";
+import { DownloadButton } from "@/components/download-button";
 import { Icon } from "@/components/icon";
-import { notifyFailed } from "@/components/notices";
 import { Empty, Loading, Panel, ProblemBox } from "@/components/page";
 import { formatBytes, formatNumber, plural } from "@/lib/format";
 import { logSourcesQuery } from "../api/queries";
@@ -137,14 +135,10 @@ function LogPanel({ job, attempt, rank, selects }: { job: JobView; attempt: numb
         <span className={styles.space} />
         <span className={styles.count}>{plural(log.lines.count, "line")}</span>
         <Switch size="xs" label="Follow" checked={following} onChange={(event) => setFollowing(event.currentTarget.checked)} />
-        <Button
-          size="compact-sm"
-          variant="default"
-          leftSection={<Icon name="down" size={14} />}
-          onClick={() => void download(job, attempt, rank)}
-        >
-          Download
-        </Button>
+        <DownloadButton
+          path={`/jobs/${encodeURIComponent(job.id)}/logs/download?attempt=${attempt}&rank=${encodeURIComponent(rank)}`}
+          name={`${job.name}-attempt-${attempt}-rank-${rank}.log`}
+        />
       </div>
       {log.problem && <ProblemBox error={log.problem} />}
       {log.earlier > 0 && (
@@ -180,20 +174,4 @@ function LogPanel({ job, attempt, rank, selects }: { job: JobView; attempt: numb
       )}
     </>
   );
-}
-
-/** The whole log as a file. The token has to go with the call, so that a plain link would not do. */
-async function download(job: JobView, attempt: number, rank: string): Promise<void> {
-  try {
-    const response = await fetchFromApi(`/api/v1/jobs/${encodeURIComponent(job.id)}/logs/download?attempt=${attempt}&rank=${rank}`);
-    if (!response.ok) throw errorOf(response.status, await response.json().catch(() => null));
-    const address = URL.createObjectURL(await response.blob());
-    const link = document.createElement("a");
-    link.href = address;
-    link.download = `${job.name}-attempt-${attempt}-rank-${rank}.log`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 10_000);
-  } catch (error) {
-    notifyFailed(messageOf(error));
-  }
 }

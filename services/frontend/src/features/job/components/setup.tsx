@@ -2,21 +2,19 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { JobView } from "@/api/generated";
-import { isActive } from "@/api/states";
 import { CopyButton } from "@/components/copy-button";
+import { DownloadButton } from "@/components/download-button";
 import { Facts } from "@/components/facts";
 import { Ago } from "@/components/moment";
 import { Panel } from "@/components/page";
-import { formatBytes, formatSpan, plural } from "@/lib/format";
+import { formatBytes, formatNumber, formatSpan, plural } from "@/lib/format";
 import { resourcesInWords } from "@/lib/resources";
-import { eventsQuery, uploadQuery } from "../api/queries";
+import { uploadQuery } from "../api/queries";
 import styles from "./setup.module.css";
 
 /** What was asked for: parameters, resources, code, data, tags. */
 export function Setup({ job }: { job: JobView }) {
   const parameters = Object.entries(job.parameters);
-  const events = useQuery(eventsQuery(job.id, isActive(job)));
-  const checkpoint = events.data?.findLast((event) => event.kind === "checkpoint");
   return (
     <div className={styles.setup}>
       <Panel title="Job">
@@ -35,16 +33,9 @@ export function Setup({ job }: { job: JobView }) {
                 .map(([key, value]) => `${key}:${value}`)
                 .join(", ") || "none",
             ],
-            [
-              "Last checkpoint",
-              checkpoint ? (
-                <span key="checkpoint">
-                  {checkpoint.name}, <Ago moment={checkpoint.time} />
-                </span>
-              ) : (
-                "none"
-              ),
-            ],
+            ["Checkpoints", checkpointsInWords(job.checkpoints)],
+            ...(job.resume ? [["Started from", <Source key="resume" resume={job.resume} />] as [string, ReactNode]] : []),
+            ...(job.image ? [["Image", <code key="image">{job.image}</code>] as [string, ReactNode]] : []),
             ["Code", job.code ? <UploadName key="code" kind="code" id={job.code} /> : "the template's own"],
             ["Data", job.data ? <UploadName key="data" kind="data" id={job.data} /> : "the template's default"],
           ]}
@@ -62,16 +53,50 @@ function shownValue(value: unknown): ReactNode {
   return <code>{typeof value === "string" ? value : JSON.stringify(value)}</code>;
 }
 
+function checkpointsInWords(policy: JobView["checkpoints"]): string {
+  if (!policy) return "the newest 2 stay";
+  const newest = policy.keep === 1 ? "the newest stays" : `the newest ${policy.keep} stay`;
+  return policy.best_metric
+    ? `${newest}, and the one with the ${policy.best_mode === "max" ? "highest" : "lowest"} ${policy.best_metric}`
+    : newest;
+}
+
+function Source({ resume }: { resume: NonNullable<JobView["resume"]> }) {
+  return (
+    <>
+      step {formatNumber(resume.step)} of{" "}
+      <Link to="/jobs/$jobId" params={{ jobId: resume.job }}>
+        {resume.job}
+      </Link>
+    </>
+  );
+}
+
 function UploadName({ kind, id }: { kind: "code" | "data"; id: string }) {
   const upload = useQuery(uploadQuery(kind, id));
-  const text = upload.data
-    ? `${upload.data.name} (${plural(upload.data.files.length, "file")}, ${formatBytes(upload.data.size)})`
-    : id.slice(0, 12);
+  const found = upload.data;
+  const text = found ? `${found.name} (${plural(found.files.length, "file")}, ${formatBytes(found.size)})` : id.slice(0, 12);
   return (
     <>
       {kind === "data" ? <Link to="/datasets">{text}</Link> : text}
       <br />
+      {found?.source && (
+        <>
+          <span className="small">
+            {found.source.url} at <code title={found.source.commit}>{found.source.commit.slice(0, 12)}</code>
+          </span>
+          <br />
+        </>
+      )}
       <code title={id}>sha256 {id.slice(0, 12)}</code>
+      <div className={styles.acts}>
+        <CopyButton text={id} label="Copy digest" />
+        <DownloadButton
+          path={`/${kind === "code" ? "code" : "datasets"}/${id}/download`}
+          name={found?.name ?? `${id.slice(0, 12)}.zip`}
+          label={kind === "code" ? "Download the code" : "Download the data set"}
+        />
+      </div>
     </>
   );
 }

@@ -4,8 +4,10 @@ import { capacityQuery } from "@/api/queries";
 import { isActive } from "@/api/states";
 import { Icon } from "@/components/icon";
 import { plainText } from "@/lib/ansi";
+import { sentence } from "@/lib/format";
+import { resumeInWords } from "@/lib/happenings";
 import { shortage } from "@/lib/resources";
-import { attemptsQuery } from "../api/queries";
+import { attemptsQuery, eventsQuery } from "../api/queries";
 import { Progress } from "./progress";
 import styles from "./verdict.module.css";
 
@@ -14,8 +16,29 @@ export function Verdict({ job }: { job: JobView }) {
   if (job.state === "FAILED") return <Failed job={job} />;
   if (job.state === "RETRYING") return <Failed job={job} again />;
   if (job.state === "QUEUED") return <Waits job={job} />;
-  if (job.state === "RUNNING" || job.state === "STARTING" || job.state === "SUCCEEDED") return <Progress job={job} />;
+  if (job.state === "RUNNING" || job.state === "STARTING" || job.state === "SUCCEEDED")
+    return (
+      <>
+        <Progress job={job} />
+        <Noted job={job} />
+      </>
+    );
   return job.reason ? <p className={styles.plain}>{sentence(job.reason)}</p> : null;
+}
+
+/** From where the latest attempt went on, and what the trainer noted in it. */
+function Noted({ job }: { job: JobView }) {
+  const events = useQuery(eventsQuery(job.id, isActive(job)));
+  const here = (events.data ?? []).filter((event) => event.attempt === job.attempt);
+  const said = here.flatMap((event) => resumeInWords(event) ?? (event.kind === "notice" ? sentence(event.name) : []));
+  if (said.length === 0) return null;
+  return (
+    <ul className={styles.noted} aria-label="Noted">
+      {said.map((text, index) => (
+        <li key={index}>{text}</li>
+      ))}
+    </ul>
+  );
 }
 
 function Failed({ job, again = false }: { job: JobView; again?: boolean }) {
@@ -61,10 +84,4 @@ function Waits({ job }: { job: JobView }) {
       </p>
     </section>
   );
-}
-
-/** The text with a capital at its start and a full stop at its end. */
-function sentence(text: string): string {
-  const start = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?…]$/.test(start) ? start : `${start}.`;
 }

@@ -6,6 +6,7 @@ import { STATE_NAMES, STATES } from "@/api/states";
 import { Icon } from "@/components/icon";
 import type { JobsSearch } from "@/lib/search";
 import styles from "./filters.module.css";
+import { PeriodFilter } from "./period-filter";
 
 const STATE_OPTIONS = STATES.map((value) => ({ value, label: STATE_NAMES[value] }));
 const PAUSE_MS = 250;
@@ -46,6 +47,7 @@ export function Filters({ search, onChange }: { search: JobsSearch; onChange: (n
           clearButtonProps={{ "aria-label": "Any team" }}
         />
       )}
+      <PeriodFilter from={search.from} to={search.to} onChange={onChange} />
       <TagsInput
         aria-label="Tags"
         placeholder={search.tag?.length ? undefined : "Tag as key:value"}

@@ -10,10 +10,12 @@ import { Confirm } from "@/components/confirm";
 import { Fetched } from "@/components/fetched";
 import { Icon } from "@/components/icon";
 import { LinkButton } from "@/components/link-button";
+import { useNow } from "@/components/moment";
 import { notifyDone, notifyFailed } from "@/components/notices";
 import { Empty, Page, Panel } from "@/components/page";
 import { plural } from "@/lib/format";
-import type { JobsSearch } from "@/lib/search";
+import { boundsOfPeriod } from "@/lib/period";
+import { jobsInAddress, type JobsSearch } from "@/lib/search";
 import { Filters } from "./filters";
 import { JobsTable } from "./jobs-table";
 import styles from "./jobs.module.css";
@@ -28,7 +30,8 @@ export function Jobs() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [asking, setAsking] = useState(false);
   const cancel = useJobsAction(cancelJobs);
-  const query = useQuery(jobsQuery({ ...search, limit: PAGE } as JobsFilter));
+  const { from, to, ...asked } = search;
+  const query = useQuery(jobsQuery({ ...asked, ...boundsOfPeriod(from, to, useNow()), limit: PAGE } as JobsFilter));
 
   const change = (next: Partial<JobsSearch>) => {
     setChosen(new Set());
@@ -47,7 +50,7 @@ export function Jobs() {
           <>
             <span className={styles.picked}>{plural(picked.length, "job")} selected</span>
             {picked.length > 1 && (
-              <LinkButton variant="default" to="/compare" search={{ jobs: picked.map((job) => job.id) }}>
+              <LinkButton variant="default" to="/compare" search={{ jobs: jobsInAddress(picked.map((job) => job.id)) }}>
                 Compare
               </LinkButton>
             )}

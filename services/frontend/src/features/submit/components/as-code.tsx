@@ -35,6 +35,9 @@ export function AsCode({ body }: { body: Body }) {
       <pre className={styles.code} tabIndex={0} aria-label="The job as code">
         {text}
       </pre>
+      {form !== "json" && (body.resume ?? body.checkpoints) && (
+        <p className={styles.note}>The checkpoint that it goes on from, and which ones stay, are in the JSON only.</p>
+      )}
     </Panel>
   );
 }

@@ -3,9 +3,9 @@ import { type DragEvent, useRef, useState } from "react";
 import { messageOf } from "@/api/problem";
 import { uploadFile } from "@/api/upload";
 import { Icon } from "@/components/icon";
-import { formatBytes, plural } from "@/lib/format";
 import { type CodeFile, filesOfDrop, filesOfInput, pack } from "../api/pack";
 import styles from "./code-drop.module.css";
+import { CodeFiles } from "./code-files";
 import type { CodeChoice } from "./use-draft";
 
 /** Takes a folder or a .zip by dropping or choosing; packs, sends, and shows what came of it. */
@@ -58,7 +58,7 @@ export function CodeDrop({
     >
       <Icon name={code ? "check" : "folder"} size={22} />
       <div className={styles.text} role="status">
-        {busy ?? (code ? <Chosen code={code} /> : "Drop the folder with your program here, or a .zip of it.")}
+        {busy ?? (code ? <CodeFiles code={code} /> : "Drop the folder with your program here, or a .zip of it.")}
         {complaint && <p className={styles.problem}>{complaint}</p>}
       </div>
       <div className={styles.buttons}>
@@ -86,23 +86,6 @@ export function CodeDrop({
         onChange={(event) => event.target.files?.length && void take([...event.target.files].map((one) => ({ path: one.name, file: one })))}
       />
     </div>
-  );
-}
-
-function Chosen({ code }: { code: CodeChoice }) {
-  if (code.files.length === 0) return <strong>The same code (sha256 {code.id.slice(0, 12)})</strong>;
-  return (
-    <details>
-      <summary>
-        <strong>{plural(code.files.length, "file")}</strong>, {formatBytes(code.size)} packed
-      </summary>
-      <ul className={styles.files}>
-        {code.files.slice(0, 200).map((name) => (
-          <li key={name}>{name}</li>
-        ))}
-        {code.files.length > 200 && <li>and {code.files.length - 200} more</li>}
-      </ul>
-    </details>
   );
 }
 

@@ -1,7 +1,7 @@
 import { Button, Select, TagsInput, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useCallback, useState } from "react";
 import type { JobView, Template } from "@/api/generated";
 import { ApiError, messageOf } from "@/api/problem";
 import { teamsQuery } from "@/api/queries";
@@ -9,18 +9,20 @@ import { notifyDone } from "@/components/notices";
 import { Panel, ProblemBox } from "@/components/page";
 import { forgetSubmission, submitJob } from "../api/submit-job";
 import { AsCode } from "./as-code";
-import { CodeDrop } from "./code-drop";
+import { CodePick } from "./code-pick";
+import { CheckpointFields } from "./checkpoint-fields";
 import { DataPick } from "./data-pick";
-import { ResourceVerdict } from "./resource-verdict";
 import { SchemaField } from "./schema-field";
 import styles from "./job-form.module.css";
+import { Resume } from "./resume";
 import { useDraft } from "./use-draft";
+import { Verdict } from "./verdict";
 
 const RESOURCES = ["workers", "cpus_per_worker", "gpus_per_worker", "memory_gb_per_worker", "min_workers"];
 
 /** The form of one template. */
-export function JobForm({ template, from }: { template: Template; from: JobView | undefined }) {
-  const { fields, draft, change, setValue, problems, body, shortBody, setServerProblems } = useDraft(template, from);
+export function JobForm({ template, from, step }: { template: Template; from: JobView | undefined; step: number | undefined }) {
+  const { fields, draft, change, setValue, problems, complete, body, shortBody, setServerProblems } = useDraft(template, from, step);
   const [insist, setInsist] = useState(false);
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -39,6 +41,7 @@ export function JobForm({ template, from }: { template: Template; from: JobView 
     },
   });
 
+  const onProblem = useCallback((error: ApiError | null) => setServerProblems(error ? byField(error) : {}), [setServerProblems]);
   const send = (event: FormEvent) => {
     event.preventDefault();
     setInsist(true);
@@ -76,7 +79,7 @@ export function JobForm({ template, from }: { template: Template; from: JobView 
         {(template.needs_code || template.takes_data) && (
           <Panel title={template.needs_code ? "Code and data" : "Data"}>
             <div className={styles.stack}>
-              {template.needs_code && <CodeDrop code={draft.code} onChange={(code) => change({ code })} problem={shown("code")} />}
+              {template.needs_code && <CodePick code={draft.code} onChange={(code) => change({ code })} problem={shown("code")} />}
               {template.takes_data && (
                 <DataPick data={draft.data} onChange={(data) => change({ data })} needsCode={template.needs_code} problem={shown("data")} />
               )}
@@ -141,6 +144,24 @@ export function JobForm({ template, from }: { template: Template; from: JobView 
               error={problems.deadline}
               onChange={(event) => change({ deadline: event.currentTarget.value })}
             />
+            {(draft.image || teams.data?.some((team) => team.allowed_images)) && (
+              <TextInput
+                id="job-image"
+                label="Container image"
+                description="One that the team may use; empty: the platform's own."
+                value={draft.image}
+                error={problems.image}
+                autoComplete="off"
+                spellCheck={false}
+                onChange={(event) => change({ image: event.currentTarget.value })}
+              />
+            )}
+          </div>
+        </Panel>
+        <Panel title="Checkpoints">
+          <div className={styles.stack}>
+            {draft.resume && <Resume resume={draft.resume} problem={problems.resume} onChange={(resume) => change({ resume })} />}
+            <CheckpointFields draft={draft} problems={problems} onChange={change} />
           </div>
         </Panel>
         <AsCode body={shortBody} />
@@ -149,7 +170,7 @@ export function JobForm({ template, from }: { template: Template; from: JobView 
         <Panel title="Resources">
           <div className={styles.stack}>
             <div className={styles.resources}>{RESOURCES.map(field)}</div>
-            <ResourceVerdict parameters={body.parameters} />
+            <Verdict body={body} complete={complete} onProblem={onProblem} />
           </div>
         </Panel>
         {submit.isError && <ProblemBox error={messageOf(submit.error)} title="It was not accepted." />}
@@ -173,15 +194,19 @@ export function JobForm({ template, from }: { template: Template; from: JobView 
   );
 }
 
-const KNOWN = ["name", "code", "data", "team", "tags", "retries"];
+const KNOWN = ["name", "code", "data", "team", "tags", "retries", "image", "resume"];
+const PLACES: Record<string, string> = {
+  deadline_seconds: "deadline",
+  "checkpoints.keep": "keep",
+  "checkpoints.best_metric": "bestMetric",
+};
 
 /** The server's complaints by the form's fields; those that belong to none begin with "?". */
 function byField(error: ApiError): Record<string, string> {
   return Object.fromEntries(
     error.fields.map(({ field, message, fix }) => {
       const [head = "", name] = field.split(".");
-      const place =
-        head === "parameters" && name ? name : head === "deadline_seconds" ? "deadline" : KNOWN.includes(head) ? head : `?${field}`;
+      const place = head === "parameters" && name ? name : (PLACES[field] ?? (KNOWN.includes(head) ? head : `?${field}`));
       return [place, `${message.charAt(0).toUpperCase()}${message.slice(1)}${fix ? `; ${fix}` : ""}.`];
     }),
   );

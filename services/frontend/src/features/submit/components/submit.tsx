@@ -11,7 +11,7 @@ const route = getRouteApi("/submit");
 
 /** A new job: from a template, or from an earlier job whose answers are filled in. */
 export function Submit() {
-  const { template, from } = route.useSearch();
+  const { template, from, step } = route.useSearch();
   const templates = useQuery(templatesQuery);
   const old = useQuery({ ...jobQuery(from ?? ""), enabled: from !== undefined });
   const name = template ?? old.data?.template ?? templates.data?.[0]?.name;
@@ -45,9 +45,10 @@ export function Submit() {
           <Fetched query={chosen} what="template">
             {(found) => (
               <JobForm
-                key={`${found.name} ${from ?? ""}`}
+                key={`${found.name} ${from ?? ""} ${step ?? ""}`}
                 template={found}
                 from={old.data?.template === found.name ? old.data : undefined}
+                step={step}
               />
             )}
           </Fetched>

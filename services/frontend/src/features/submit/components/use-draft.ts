@@ -3,7 +3,7 @@ import type { JobView, Template, UploadView } from "@/api/generated";
 import { type Field, fieldsOf, parseField, textOf } from "@/lib/schema-form";
 import { type Body, changed } from "@/lib/snippets";
 
-export type CodeChoice = Pick<UploadView, "id" | "name" | "size" | "files">;
+export type CodeChoice = Pick<UploadView, "id" | "name" | "size" | "files"> & Partial<Pick<UploadView, "source">>;
 
 /** What stands in the form. Texts, because what is typed may be wrong. */
 export interface Draft {
@@ -16,6 +16,14 @@ export interface Draft {
   tags: string[];
   retries: string;
   deadline: string;
+  /** The container image; empty: the platform's own. */
+  image: string;
+  resume: Body["resume"];
+  /** How many checkpoints are kept. */
+  keep: string;
+  /** Empty: none is kept for being the best. */
+  bestMetric: string;
+  bestMode: "min" | "max";
 }
 
 const RETRIES: Field = {
@@ -38,6 +46,16 @@ const DEADLINE: Field = {
   minimum: 1,
   maximum: 43_200,
 };
+const KEEP: Field = {
+  name: "keep",
+  title: "Checkpoints to keep",
+  help: "",
+  kind: "integer",
+  optional: false,
+  initial: "2",
+  minimum: 1,
+  maximum: 100,
+};
 const FIELD_NAMES: Record<string, string> = { deadline_seconds: "deadline" };
 
 export interface DraftState {
@@ -45,8 +63,10 @@ export interface DraftState {
   draft: Draft;
   change: (next: Partial<Draft>) => void;
   setValue: (name: string, text: string) => void;
-  /** What is wrong, by field: names of parameters, and "name", "code", "data", "tags", "retries", "deadline". */
+  /** What is wrong, by field: names of parameters, and "name", "code", "data", "tags", "retries", "deadline", "keep". */
   problems: Record<string, string>;
+  /** Whether nothing is wrong as far as the browser can tell. */
+  complete: boolean;
   /** The job as the API takes it. */
   body: Body;
   /** The same without parameters that are at their defaults. */
@@ -56,9 +76,9 @@ export interface DraftState {
 }
 
 /** The state of the form for one template, filled from an earlier job where there is one. */
-export function useDraft(template: Template, from: JobView | undefined): DraftState {
+export function useDraft(template: Template, from: JobView | undefined, step: number | undefined): DraftState {
   const fields = useMemo(() => fieldsOf(template.parameters), [template]);
-  const [draft, setDraft] = useState<Draft>(() => firstDraft(fields, from));
+  const [draft, setDraft] = useState<Draft>(() => firstDraft(fields, from, step));
   const [serverProblems, setServerProblems] = useState<Record<string, string>>({});
 
   const problems: Record<string, string> = {};
@@ -75,7 +95,9 @@ export function useDraft(template: Template, from: JobView | undefined): DraftSt
     return null;
   };
   const minutes = number(DEADLINE, draft.deadline);
-  if (template.needs_code && !draft.code) problems.code = "This template runs your code: choose a folder or a .zip.";
+  const keep = number(KEEP, draft.keep) ?? 2;
+  const bestMetric = draft.bestMetric.trim() || null;
+  if (template.needs_code && !draft.code) problems.code = "This template runs your code: choose a folder or a .zip, or a git repository.";
   const badTag = draft.tags.find((tag) => tag.indexOf(":") < 1);
   if (badTag) problems.tags = `Write tags as key:value; "${badTag}" is not.`;
   const body: Body = {
@@ -88,6 +110,9 @@ export function useDraft(template: Template, from: JobView | undefined): DraftSt
     tags: Object.fromEntries(draft.tags.map((tag) => [tag.slice(0, tag.indexOf(":")).trim(), tag.slice(tag.indexOf(":") + 1).trim()])),
     retries: number(RETRIES, draft.retries) ?? 0,
     deadline_seconds: minutes === null ? null : minutes * 60,
+    image: draft.image.trim() || null,
+    resume: draft.resume,
+    checkpoints: keep === 2 && bestMetric === null ? null : { keep, best_metric: bestMetric, best_mode: draft.bestMode },
   };
   const defaults: Record<string, unknown> = {};
   for (const field of fields) {
@@ -107,6 +132,7 @@ export function useDraft(template: Template, from: JobView | undefined): DraftSt
       setServerProblems((now) => without(now, [name]));
     },
     problems: { ...serverProblems, ...problems },
+    complete: Object.keys(problems).length === 0,
     body,
     shortBody: { ...body, parameters: changed(parameters, defaults) },
     setServerProblems,
@@ -117,7 +143,7 @@ function without(problems: Record<string, string>, names: string[]): Record<stri
   return Object.fromEntries(Object.entries(problems).filter(([name]) => !names.includes(name)));
 }
 
-function firstDraft(fields: Field[], from: JobView | undefined): Draft {
+function firstDraft(fields: Field[], from: JobView | undefined, step: number | undefined): Draft {
   const values = Object.fromEntries(
     fields.map((field) => [
       field.name,
@@ -133,5 +159,10 @@ function firstDraft(fields: Field[], from: JobView | undefined): Draft {
     tags: Object.entries(from?.tags ?? {}).map(([key, value]) => `${key}:${value}`),
     retries: String(from?.retries ?? 0),
     deadline: from?.deadline_seconds ? String(Math.ceil(from.deadline_seconds / 60)) : "",
+    image: from?.image ?? "",
+    resume: from && step !== undefined ? { job: from.id, step } : null,
+    keep: String(from?.checkpoints?.keep ?? 2),
+    bestMetric: from?.checkpoints?.best_metric ?? "",
+    bestMode: from?.checkpoints?.best_mode ?? "min",
   };
 }
