@@ -18,7 +18,8 @@ from trainyard_api.services.strict_json import printable
 
 FETCH_SECONDS = 120.0
 _READ_SECONDS = 120.0
-_MEMORY_KIB = 2 * 1024**2
+#: Two of them fit beside the API in its pod.
+_MEMORY_KIB = 384 * 1024
 _LISTING_BYTES = 16 * 1024**2
 _KEPT_VARIABLES = ("PATH", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR")
 #: Bounds what one git may write to a file (in blocks of 512 bytes) and take of memory, where the system can.
@@ -155,6 +156,9 @@ def _git(folder: Path, *arguments: str, stdin: int = subprocess.DEVNULL, limit_b
         "core.fsmonitor": "false",
         "fetch.unpackLimit": "1",  # always one pack file, whose size is bounded
         "pack.threads": "1",
+        "core.bigFileThreshold": "32m",  # larger ones are streamed
+        "core.packedGitWindowSize": "16m",
+        "core.packedGitLimit": "64m",
         "gc.auto": "0",
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -55,7 +55,7 @@ export const createCode = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Fetch code from git
  *
- * <br/>What one commit of a repository that anybody may read holds, as if it had been uploaded; 201, or 200 when the same files are there already.
+ * <br/>What one commit of a public repository holds, as if it had been uploaded; 201, or 200 when the same files are there already.
  */
 export const createCodeFromGit = <ThrowOnError extends boolean = false>(options: Options<CreateCodeFromGitData, ThrowOnError>): RequestResult<CreateCodeFromGitResponses, CreateCodeFromGitErrors, ThrowOnError> => (options.client ?? client).post<CreateCodeFromGitResponses, CreateCodeFromGitErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }],
