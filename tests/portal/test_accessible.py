@@ -22,13 +22,13 @@ def axe(built_portal: Path) -> str:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_no_page_has_a_violation_or_scrolls_sideways(
-    window: Open, axe: str, sample: str, tables: list[str], size: tuple[int, int], dark: bool
+    window: Open, axe: str, client: Client, sample: str, tables: list[str], size: tuple[int, int], dark: bool
 ) -> None:
     visit = window(size=size, dark=dark)
     job = f"/jobs/{sample}"
     pages = ["/", "/jobs", "/jobs?from=2026-01-01", job]
     pages += [f"{job}?tab={tab}" for tab in ("logs", "checkpoints", "artifacts", "setup", "attempts")]
-    pages += ["/submit", "/submit?template=script", f"/submit?from={sample}&step=1"]
+    pages += ["/submit", "/submit?template=script", f"/submit?from={sample}&step={client.list_checkpoints(sample)[0].step}"]
     pages += [f"/compare?jobs={sample}", f"/compare?jobs={'.'.join(tables)}&brush=parameters.learning_rate~0.1~1"]
     pages += ["/datasets", "/models", "/cluster", "/nowhere"]
     found = []

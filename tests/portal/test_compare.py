@@ -65,7 +65,7 @@ def test_brushing_picks_jobs_by_keyboard_and_by_mouse(visit: Visit, tables: list
     page.mouse.move(middle, box["y"] + 0.7 * box["height"], steps=5)
     page.mouse.up()
     expect(names).to_have_count(1)
-    page.get_by_role("button", name="Show all").click()
+    page.locator("button", has_text="Show all").click()
     expect(names).to_have_count(len(tables))
 
     page.locator(f"a[href='/jobs/{tables[0]}'] path").first.dispatch_event("click")

@@ -32,6 +32,7 @@ def test_a_checkpoint_is_saved_and_another_job_goes_on_from_it(visit: Visit, cli
     page = visit.page
     visit.open(f"/jobs/{sample}")
     page.get_by_role("link", name="Checkpoints", exact=True).click()
+    expect(page.get_by_role("navigation", name="Parts of the job").locator("[aria-current]")).to_have_text(["Checkpoints"])
     rows = page.get_by_role("region", name="Checkpoints").get_by_role("row").filter(has_text="Resume from here")
     newest = rows.first
     expect(newest).to_contain_text("latest")
@@ -40,7 +41,7 @@ def test_a_checkpoint_is_saved_and_another_job_goes_on_from_it(visit: Visit, cli
     assert inside.testzip() is None
     assert inside.namelist()
 
-    newest.get_by_role("link", name=f"Resume from step {step}").click()
+    newest.get_by_role("link", name=f"Resume from here, step {step}").click()
     expect(page.get_by_role("group", name="Resume")).to_contain_text(f"checkpoint of step {step:,}")
     page.get_by_label("Name", exact=True).fill("goes-on")
     page.get_by_label("Epochs").fill("16")

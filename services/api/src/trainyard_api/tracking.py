@@ -234,14 +234,15 @@ class Tracking:
         self._call("DELETE", "registered-models/alias", json={"name": name, "alias": alias})
 
     def logged_models(self, run_id: str) -> dict[str, str]:
-        """The models that the run made: names by their ids. MLflow keeps their files apart from the run's."""
+        """The models that the run made, oldest first: names by their ids. MLflow keeps their files apart from the run's."""
         outputs = self._call("GET", "runs/get", params={"run_id": run_id})["run"].get("outputs", {})
         ids = [str(row["model_id"]) for row in outputs.get("model_outputs", [])]
-        models: dict[str, str] = {}
-        for model_id in dict.fromkeys(ids):
+        found: list[tuple[int, str, str]] = []
+        for model_id in set(ids):
             with contextlib.suppress(TrackingMissing):  # it was deleted
-                models[model_id] = str(self._call("GET", f"logged-models/{model_id}")["model"]["info"]["name"])
-        return models
+                info = self._call("GET", f"logged-models/{model_id}")["model"]["info"]
+                found.append((int(info["creation_timestamp_ms"]), model_id, str(info["name"])))
+        return {model_id: name for _, model_id, name in sorted(found)}
 
     def artifacts(self, run_id: str, path: str) -> list[Artifact]:
         """What a folder of the run holds, in MLflow's order; nothing when there is no such folder."""

@@ -8,10 +8,11 @@ import { Ago } from "@/components/moment";
 import { Empty, Panel } from "@/components/page";
 import table from "@/components/table.module.css";
 import { formatBytes, formatMetric, formatNumber } from "@/lib/format";
+import { headlines } from "@/lib/headlines";
 import { checkpointsQuery } from "../api/queries";
 import styles from "./checkpoints.module.css";
 
-const MOST_METRICS = 4;
+const MOST_METRICS = 3;
 
 /** What the job saved of its training, newest first: to download, and to start another job from. */
 export function Checkpoints({ job }: { job: JobView }) {
@@ -35,7 +36,7 @@ export function Checkpoints({ job }: { job: JobView }) {
 }
 
 function CheckpointTable({ job, checkpoints }: { job: JobView; checkpoints: CheckpointView[] }) {
-  const metrics = [...new Set(checkpoints.flatMap((checkpoint) => Object.keys(checkpoint.metrics)))].slice(0, MOST_METRICS);
+  const metrics = headlines(checkpoints, MOST_METRICS);
   return (
     <div className={table.scroll} tabIndex={0} role="region" aria-label="Checkpoints">
       <table className={table.table}>
@@ -88,7 +89,7 @@ function CheckpointTable({ job, checkpoints }: { job: JobView; checkpoints: Chec
                     variant="default"
                     to="/submit"
                     search={{ from: job.id, step: checkpoint.step }}
-                    aria-label={`Resume from step ${checkpoint.step}`}
+                    aria-label={`Resume from here, step ${checkpoint.step}`}
                   >
                     Resume from here
                   </LinkButton>

@@ -83,7 +83,7 @@ function JobPage({ job }: { job: JobView }) {
                 search={(before) => ({ ...before, path: undefined, tab: name === "charts" ? undefined : name })}
                 replace
                 resetScroll={false}
-                activeOptions={{ exact: true, includeSearch: false }}
+                activeOptions={{ exact: true, includeSearch: true }}
                 activeProps={{}}
                 aria-current={name === tab ? "page" : undefined}
               >

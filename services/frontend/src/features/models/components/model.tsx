@@ -7,17 +7,18 @@ import { Ago } from "@/components/moment";
 import { Panel } from "@/components/page";
 import table from "@/components/table.module.css";
 import { formatMetric, formatNumber } from "@/lib/format";
-import { headlines } from "../api/headlines";
+import { headlines } from "@/lib/headlines";
 import { Aliases } from "./aliases";
 import styles from "./models.module.css";
 import { Promote } from "./promote";
 
 const FIRST = 10;
+const MOST_METRICS = 4;
 
 /** One model: its versions, the newest first. */
 export function Model({ name, versions, marked }: { name: string; versions: ModelVersionView[]; marked: string }) {
   const [all, setAll] = useState(false);
-  const columns = headlines(versions);
+  const columns = headlines(versions, MOST_METRICS);
   const [latest] = versions;
   const isMarked = (version: ModelVersionView) => marked === `${name}-${version.version}`;
   const shown = versions.filter((version, index) => all || index < FIRST || version.aliases.length > 0 || isMarked(version));
