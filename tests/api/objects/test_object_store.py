@@ -181,3 +181,16 @@ def test_ping_and_uri(store: ObjectStore) -> None:
 def test_other_urls_are_refused_with_the_fix(url: str) -> None:
     with pytest.raises(ValueError, match="object store URL"):
         open_store(url)
+
+
+def test_folder_markers_of_other_clients_are_no_objects_and_go_with_their_folder(s3_bucket_url: str) -> None:
+    import boto3
+
+    prefix = uuid.uuid4().hex
+    store, client = open_store(f"{s3_bucket_url}/{prefix}"), boto3.client("s3")
+    for key in ("jobs/1/", "jobs/1/attempts/1/"):
+        client.put_object(Bucket="trainyard", Key=f"{prefix}/{key}")
+    store.put_bytes("jobs/1/attempts/1/result.json", b"{}")
+    assert keys(store, "jobs/") == ["jobs/1/attempts/1/result.json"]
+    store.delete_prefix("jobs/1/")
+    assert client.list_objects_v2(Bucket="trainyard", Prefix=prefix)["KeyCount"] == 0

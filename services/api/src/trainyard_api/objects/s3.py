@@ -66,7 +66,13 @@ class S3Store(ObjectStore):
             self._client.download_file(self.bucket, self._key(key), str(path))
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        """See ObjectStore."""
+        """See ObjectStore; folder markers, which some clients make (pyarrow, for instance), are no objects."""
+        for name, size in self._names(prefix, after):
+            if not name.endswith("/"):
+                yield ObjectInfo(name.removeprefix(self.prefix), size)
+
+    def _names(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
+        """Names in the bucket with their sizes, folder markers too."""
         name = self.prefix + check_prefix(prefix)
         with _translated(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -76,15 +82,15 @@ class S3Store(ObjectStore):
             )
             for page in pages:
                 for item in page.get("Contents", []):
-                    yield ObjectInfo(item["Key"].removeprefix(self.prefix), item["Size"])
+                    yield item["Key"], item["Size"]
 
     def delete_prefix(self, prefix: str) -> None:
         """See ObjectStore; a thousand keys per request."""
         if not prefix.endswith("/"):
             raise ValueError("delete_prefix needs a folder")
-        keys = [info.key for info in self.list(prefix)]
-        for start in range(0, len(keys), _DELETE_BATCH):
-            objects: Sequence[ObjectIdentifierTypeDef] = [{"Key": self._key(key)} for key in keys[start : start + _DELETE_BATCH]]
+        names = [name for name, _ in self._names(prefix)]
+        for start in range(0, len(names), _DELETE_BATCH):
+            objects: Sequence[ObjectIdentifierTypeDef] = [{"Key": name} for name in names[start : start + _DELETE_BATCH]]
             with _translated(prefix):
                 answer = self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True})
             if answer.get("Errors"):
