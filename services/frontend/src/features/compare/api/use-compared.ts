@@ -57,15 +57,17 @@ function useAnswers(key: string, queries: () => unknown[]): readonly QueryObserv
   useEffect(() => {
     const observer = new QueriesObserver(client, queries() as QueryObserverOptions[]);
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let ended = false; // the observer's last news may come after it was left
     const show = () => {
       timer = undefined;
       setAnswers(observer.getCurrentResult());
     };
     const stop = observer.subscribe(() => {
-      timer ??= setTimeout(show, PAUSE_MS);
+      if (!ended) timer ??= setTimeout(show, PAUSE_MS);
     });
     show();
     return () => {
+      ended = true;
       clearTimeout(timer);
       stop();
     };
