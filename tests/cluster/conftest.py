@@ -1,5 +1,6 @@
 """A real cluster for the tests: `./scripts/test cluster` runs them, and nothing else does."""
 
+import re
 import subprocess
 import sys
 import time
@@ -7,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kubernetes import client, config
 from tests.cluster.report import write_report
 from tests.cluster.tiny_image import layer, push, toolbox_program
 
 CLUSTER = Path(__file__).parents[2] / "scripts" / "cluster"
 
 Kubectl = Callable[..., str]
+#: Names of namespaces that the tests make and take away.
+_OURS = re.compile(r"test-.*|.*-test(-.*)?|kueue-system")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -24,8 +28,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def kubeconfig() -> Path:
     """The path of an administrator's kubeconfig; the cluster is up, and stays up after the tests."""
     subprocess.run([CLUSTER, "up"], check=True, stdout=sys.stderr)
-    path = subprocess.run([CLUSTER, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip()
-    return Path(path)
+    path = Path(subprocess.run([CLUSTER, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip())
+    _refuse_leftovers(path)
+    return path
+
+
+def _refuse_leftovers(kubeconfig: Path) -> None:
+    """Half-installed releases and webhooks without a server fail tests that have nothing to do with them."""
+    api = client.CoreV1Api(config.new_client_from_config(str(kubeconfig)))
+    there = [space.metadata.name for space in api.list_namespace().items if space.status.phase == "Active"]
+    left = [name for name in there if _OURS.fullmatch(name)]
+    if left:
+        pytest.exit(f"An interrupted run left {', '.join(left)} in the cluster. Make it anew: ./scripts/cluster reset", returncode=1)
 
 
 @pytest.fixture(scope="session")
