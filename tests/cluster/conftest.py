@@ -1,4 +1,4 @@
-"""A real cluster for the tests: `./scripts/test cluster` runs them, and nothing else does."""
+"""A real cluster for the tests: `./scripts/test cluster` and `./scripts/test release` run them, and nothing else does."""
 
 import re
 import subprocess

@@ -1,6 +1,6 @@
 """Real jobs, from the command line to MLflow: what a user relies on wherever the platform runs.
 
-tests/cluster/test_parity.py runs these very tests against a platform in a cluster.
+tests/cluster/release/test_parity.py runs these very tests against a platform in a cluster.
 """
 
 from pathlib import Path

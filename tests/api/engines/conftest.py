@@ -1,6 +1,6 @@
 """The engines under one contract. Another engine is one more function and one more parameter here.
 
-The contract is tried on Kubernetes in tests/cluster/test_kubernetes_engine.py.
+The contract is tried on Kubernetes in tests/cluster/release/test_kubernetes_engine.py.
 """
 
 from collections.abc import Iterator

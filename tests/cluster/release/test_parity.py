@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cluster.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
 from tests.embedded.test_jobs import *  # noqa: F403 - the tests, on this file's site
 from tests.support.outcome import Outcome
 from tests.support.site import Site, run_command

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config, watch
-from tests.cluster.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
 

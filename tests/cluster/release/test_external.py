@@ -10,7 +10,7 @@ from typing import Any
 from urllib.request import HTTPRedirectHandler, Request
 
 import pytest
-from tests.cluster.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
 
 from workbench.go_tools import KUBERAY_OPERATOR, module_folder
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.platform import Kubectl, Platform, pushed_tags
 from tests.cluster.pods import in_pod, serving
+from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
 from tests.support.waiting import wait_for
 
 from workbench.paths import ROOT
