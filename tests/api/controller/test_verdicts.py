@@ -91,7 +91,8 @@ def test_without_a_result_the_engine_says_why() -> None:
     lost = EngineStatus(Phase.FAILED, "node n1 was lost", kind=INFRASTRUCTURE)
     end = decide([USER], result=False, status=lost)
     assert (end.target, end.reason, end.kind) == (S.RETRYING, "node n1 was lost", INFRASTRUCTURE)
-    assert decide([USER], result=False).kind is USER
+    assert decide([USER], result=False).kind is INFRASTRUCTURE
+    assert decide([USER], result=False, status=EngineStatus(Phase.STOPPED)).kind is USER
 
 
 def test_the_engine_knows_better_why_a_worker_is_gone_and_the_trainer_why_a_program_failed() -> None:

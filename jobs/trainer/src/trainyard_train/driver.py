@@ -72,6 +72,9 @@ def main() -> int:
     """Run the attempt that the environment describes; 0 when it succeeded."""
     env = JobEnvironment.from_environ()
     objects = Objects(env.object_store_url)
+    ended = _ended_before(env, objects)
+    if ended is not None:
+        return ended
     log = env.attempt_spool / "logs" / "driver.log"
     tee = OutputTee(log)
     shipper = LogShipper(log, f"{env.attempt_prefix}/logs/rank-driver", objects.put)
@@ -103,6 +106,22 @@ def main() -> int:
         objects.delete_folder(_ray_folder(env))
     env.drop_spool()
     return 1 if reason else 0
+
+
+def _ended_before(env: JobEnvironment, objects: Objects) -> int | None:
+    """The exit status of an attempt whose driver ran already, or None.
+
+    KubeRay starts the driver anew on a head that took the place of a lost one. The ranks of the first are gone with it: the job goes on
+    in another attempt, which sends what this one left behind. Raises OSError when the object store does not answer.
+    """
+    key = f"{env.attempt_prefix}/result.json"
+    result = objects.get_json(key)
+    if result is None:
+        if objects.get_json(f"{env.attempt_prefix}/events/{1:06d}.json") is None:
+            return None
+        result = _empty_result("the driver was started a second time: the machine of the first is gone", "infrastructure")
+        _persist(objects, key, result)
+    return 0 if result["outcome"] == "succeeded" else 1
 
 
 def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict[int, str]) -> None:
@@ -206,9 +225,7 @@ def _first_line(error: BaseException) -> str:
 
 def _result(env: JobEnvironment, objects: Objects, reason: str | None, kind: Kind | None, lost: dict[int, str]) -> dict[str, Any]:
     """The result object: the cause rather than ``reason`` where a rank's failure is known, and the model that was logged."""
-    result: dict[str, Any] = {"outcome": "failed" if reason else "succeeded", "reason": reason, "kind": kind}
-    result |= {"failed_rank": None, "tail": []}
-    result |= {"model_name": None, "model_uri": None, "model_version": None}
+    result = _empty_result(reason, kind)
     with contextlib.suppress(OSError, ValueError):
         first: Failure | None = first_failure(read_failures(objects, env.attempt_prefix), lost) if reason else None
         if first is not None:
@@ -217,6 +234,11 @@ def _result(env: JobEnvironment, objects: Objects, reason: str | None, kind: Kin
         if model:
             result |= {"model_name": model["name"], "model_uri": model["uri"], "model_version": model["version"]}
     return result
+
+
+def _empty_result(reason: str | None, kind: Kind | None) -> dict[str, Any]:
+    result: dict[str, Any] = {"outcome": "failed" if reason else "succeeded", "reason": reason, "kind": kind}
+    return result | {"failed_rank": None, "tail": [], "model_name": None, "model_uri": None, "model_version": None}
 
 
 def _persist(objects: Objects, key: str, value: dict[str, Any]) -> None:

@@ -89,7 +89,12 @@ def _cause(attempt: Attempt, status: EngineStatus, result: AttemptResult | None)
     known_to_engine = status.kind is not None and status.message
     if result is not None and result.reason and not (result.kind is FailureKind.INFRASTRUCTURE and known_to_engine):
         return result.reason, result.kind
-    return _account(status), status.kind or FailureKind.USER
+    return _account(status), status.kind or _unsaid(status, result)
+
+
+def _unsaid(status: EngineStatus, result: AttemptResult | None) -> FailureKind:
+    """Code of users runs in ranks, and the driver outlives those to write a result: one that ends without was not the user's doing."""
+    return FailureKind.INFRASTRUCTURE if result is None and status.phase is not Phase.STOPPED else FailureKind.USER
 
 
 def _advised(reason: str, kind: FailureKind) -> str:
