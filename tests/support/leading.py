@@ -32,7 +32,13 @@ class Yard:
     def __init__(self, folder: Path, database: Database, mlflow: MlflowStub, *, cpus: float = 4) -> None:
         """Scripts of attempts are looked up in ``scripts`` by job id; by default each succeeds at once."""
         self.settings = Settings(
-            state_dir=folder, mlflow_url=mlflow.url, engine="memory", poll_seconds=0.02, lease_seconds=1, heartbeat_timeout_seconds=0.3
+            state_dir=folder,
+            mlflow_url=mlflow.url,
+            engine="memory",
+            poll_seconds=0.02,
+            lease_seconds=1,
+            heartbeat_timeout_seconds=0.3,
+            growth_seconds=0,
         )
         self.database, self.mlflow = database, mlflow
         self.repository = Repository(database)

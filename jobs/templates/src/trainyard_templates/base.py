@@ -27,7 +27,7 @@ class CommonParameters(BaseModel):
         ge=1,
         le=1024,
         title="Fewest workers",
-        description="Start with as few as this when the machine is busy; empty: always exactly 'workers'.",
+        description="Start with as few when the machine is busy, and grow at a checkpoint later; empty: always exactly 'workers'.",
     )
     cpus_per_worker: float = Field(default=1.0, ge=0.1, le=1024, title="CPUs per worker", description="CPU cores for each worker.")
     gpus_per_worker: float = Field(

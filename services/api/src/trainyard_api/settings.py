@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     infrastructure_retries: int = Field(
         default=3, ge=0, description="How often a job is tried again after failures that are not its own, apart from its retries"
     )
+    growth_seconds: float = Field(
+        default=30.0, ge=0, description="Room must have been there for this long before an elastic job is interrupted to get more workers"
+    )
     heartbeat_timeout_seconds: float = Field(default=60.0, gt=0, description="An attempt whose driver is silent for this long is ended")
 
     @field_validator("state_dir", mode="after")

@@ -78,6 +78,7 @@ class Attempt(_Answer):
 
     number: int
     submission_id: str
+    workers: int | None = None
     created_at: datetime
     finished_at: datetime | None = None
     outcome: str | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.controller.attempt_objects import EventReader, Heartbeats, clean, log_tail, read_result
+from trainyard_api.controller.growth import Growth
 from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity, StartGate
 from trainyard_api.controller.term import Term
@@ -56,6 +57,7 @@ class Steps:
         self._complaints: dict[str, str] = {}
         #: What the engine last said of each attempt, by submission id.
         self._statuses: dict[str, EngineStatus] = {}
+        self._growth = Growth(engine, settings.growth_seconds)
 
     def round(self) -> None:
         """Go once round everything. Raises LeaseLost and SQLAlchemyError; whatever one job meets does not stop the others."""
@@ -114,7 +116,7 @@ class Steps:
         busy = {job.id for job, _ in placed}
         whole, free = FreeCapacity.whole(capacity), FreeCapacity.of(capacity, placed)
         gate = StartGate(self._engine, self._teams, placed, self._statuses)
-        full = False
+        full = waits = False
         for job in self._repository.waiting_jobs():
             if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
                 continue
@@ -127,6 +129,7 @@ class Steps:
             if job.reason != held and (shortage or job.state is JobState.QUEUED):  # one that failed goes on saying why
                 self._repository.explain_waiting(job.id, held, lease=self._lease)
             if held:
+                waits = True
                 continue
             workers = int(job.resources.get("workers") or 1) if queued else free.workers_that_fit(job.resources)
             if workers is None:
@@ -135,6 +138,10 @@ class Steps:
                 free.take(job.resources, workers)
             gate.started(job.team, job.id)
             self._guarded(job.id, lambda job=job, workers=workers: self._start(job, workers))  # type: ignore[misc]
+        if waits:
+            self._growth.forget()
+        else:
+            self._growth.look(placed, free)
 
     def _start(self, waiting: WaitingJob, workers: int) -> None:
         admitted = not self._engine.queues(waiting.team)
@@ -220,10 +227,12 @@ class Steps:
         if job.state is JobState.STARTING and not status.phase.ended and not status.doomed and job.reason != reason:
             self._repository.explain_waiting(job.id, reason, lease=self._lease)
 
-    def _request_stop(self, attempt: Attempt, reason: str | None, kind: FailureKind | None = None) -> None:
+    def _request_stop(self, attempt: Attempt, reason: str | None, kind: FailureKind | None = None, *, resize_to: int | None = None) -> None:
         """Write down why and since when, so that a new leader goes on from there; the engine is asked from then on."""
-        attempt.stop_requested_at, attempt.stop_reason, attempt.failure_kind = utcnow(), reason, kind
-        self._update(attempt, stop_requested_at=attempt.stop_requested_at, stop_reason=reason, failure_kind=kind)
+        columns = {"stop_requested_at": utcnow(), "stop_reason": reason, "failure_kind": kind, "resize_to": resize_to}
+        for name, value in columns.items():
+            setattr(attempt, name, value)
+        self._update(attempt, **columns)
 
     def _ask_to_stop(self, attempt: Attempt) -> None:
         now = time.monotonic()
@@ -238,8 +247,16 @@ class Steps:
         if entered and job.state is JobState.STARTING:
             started = job.started_at or utcnow()
             job = self._repository.transition(job.id, JobState.STARTING, JobState.RUNNING, lease=self._lease, started_at=started)
+        if any(event.kind == "checkpoint" for event in events.values()):
+            self._grow(attempt)
         self._events.acknowledge(job.id, attempt.number, events)
         return job
+
+    def _grow(self, attempt: Attempt) -> None:
+        """Nothing is lost by a restart now."""
+        workers = self._growth.due(attempt)
+        if workers is not None and attempt.stop_requested_at is None:
+            self._request_stop(attempt, f"goes on with {workers} workers instead of {attempt.workers}", resize_to=workers)
 
     def _lingers(self, attempt: Attempt) -> bool:
         since = self._result_seen.setdefault((attempt.job_id, attempt.number), time.monotonic())

@@ -55,6 +55,8 @@ def verdict(
         return Verdict("succeeded", JobState.SUCCEEDED, None)
     if job.cancel_requested_at is not None:
         return Verdict("cancelled", JobState.CANCELLED, CANCELLED)
+    if attempt.resize_to is not None and not _overdue(job, attempt, now):
+        return Verdict("resized", JobState.RETRYING, attempt.stop_reason)
     reason, kind = _cause(attempt, status, result)
     kinds = [kind, *(FailureKind(one.failure_kind) for one in earlier if one.failure_kind)]
     spared = min(infrastructure_retries, sum(one.spared for one in kinds))

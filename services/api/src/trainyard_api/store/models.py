@@ -148,7 +148,7 @@ class Attempt(Base):
     #: Since when it may hold resources; None while a queue of the engine's own holds it back.
     admitted_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    #: "succeeded", "failed" or "cancelled"; None while it runs.
+    #: "succeeded", "failed", "cancelled" or "resized"; None while it runs.
     outcome: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(Text)
     #: A FailureKind: why it failed, or why the controller wants it ended.
@@ -160,6 +160,8 @@ class Attempt(Base):
     #: Since when the controller wants it ended, and why (None: its result is there, only the driver lingers).
     stop_requested_at: Mapped[datetime | None]
     stop_reason: Mapped[str | None] = mapped_column(Text)
+    #: It is stopped so that the next attempt has this many workers.
+    resize_to: Mapped[int | None]
     #: Set when the engine's job has ended and is deleted.
     cleaned_at: Mapped[datetime | None]
 

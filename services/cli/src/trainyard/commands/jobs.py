@@ -240,6 +240,7 @@ def _show_attempts(attempts: list[Attempt]) -> None:
     rows = [
         (
             attempt.number,
+            "" if attempt.workers is None else attempt.workers,
             (attempt.outcome or "runs", {"failed": "red", "succeeded": "green"}.get(attempt.outcome or "", "")),
             span(attempt.created_at, attempt.finished_at),
             (attempt.failure_kind or "").replace("_", " "),
@@ -248,7 +249,7 @@ def _show_attempts(attempts: list[Attempt]) -> None:
         )
         for attempt in attempts
     ]
-    table(("ATTEMPT", "OUTCOME", "TOOK", "CAUSE", "FAILED RANK", "REASON"), rows, empty="")
+    table(("ATTEMPT", "WORKERS", "OUTCOME", "TOOK", "CAUSE", "FAILED RANK", "REASON"), rows, empty="")
     last = attempts[-1]
     if last.outcome == "failed" and last.tail:
         out.print()

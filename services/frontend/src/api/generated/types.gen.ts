@@ -109,6 +109,12 @@ export type Attempt = {
      */
     submission_id: string;
     /**
+     * Workers
+     *
+     * How many it has: fewer than asked for when an elastic job found no room for all
+     */
+    workers: number;
+    /**
      * Created At
      *
      * RFC 3339, UTC
@@ -120,8 +126,10 @@ export type Attempt = {
     finished_at: string | null;
     /**
      * Outcome
+     *
+     * resized: an elastic job went on with more workers; not a failure
      */
-    outcome: 'succeeded' | 'failed' | 'cancelled' | null;
+    outcome: 'succeeded' | 'failed' | 'cancelled' | 'resized' | null;
     /**
      * Reason
      */
@@ -173,6 +181,12 @@ export type AttemptView = {
      */
     submission_id: string;
     /**
+     * Workers
+     *
+     * How many it has: fewer than asked for when an elastic job found no room for all
+     */
+    workers: number;
+    /**
      * Created At
      *
      * RFC 3339, UTC
@@ -184,8 +198,10 @@ export type AttemptView = {
     finished_at: string | null;
     /**
      * Outcome
+     *
+     * resized: an elastic job went on with more workers; not a failure
      */
-    outcome: 'succeeded' | 'failed' | 'cancelled' | null;
+    outcome: 'succeeded' | 'failed' | 'cancelled' | 'resized' | null;
     /**
      * Reason
      */

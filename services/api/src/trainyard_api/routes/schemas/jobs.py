@@ -163,9 +163,12 @@ class AttemptView(ApiModel):
 
     number: int
     submission_id: str
+    workers: int = Field(description="How many it has: fewer than asked for when an elastic job found no room for all")
     created_at: Moment
     finished_at: Moment | None
-    outcome: Literal["succeeded", "failed", "cancelled"] | None
+    outcome: Literal["succeeded", "failed", "cancelled", "resized"] | None = Field(
+        description="resized: an elastic job went on with more workers; not a failure"
+    )
     reason: str | None
     failure_kind: FailureKind | None = Field(description="Why it failed; infrastructure and hung do not count against the job's retries")
     failed_rank: int | None

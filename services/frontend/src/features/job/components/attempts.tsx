@@ -57,6 +57,7 @@ function Attempt({ jobId, attempt }: { jobId: string; attempt: AttemptView }) {
         <span className={styles.outcome} data-outcome={attempt.outcome ?? "running"}>
           {attempt.outcome ?? "running"}
         </span>
+        <span className={styles.kind}>{attempt.workers === 1 ? "1 worker" : `${attempt.workers} workers`}</span>
         {attempt.failure_kind && <span className={styles.kind}>{FAILURES[attempt.failure_kind] ?? attempt.failure_kind}</span>}
         <span className={styles.when}>
           <Ago moment={attempt.created_at} />, took <Span from={attempt.created_at} to={attempt.finished_at} />
