@@ -96,7 +96,7 @@ class Visit:
 
         def console(message: ConsoleMessage) -> None:
             if message.type == "error":
-                self.complaints.append(message.text)
+                self.complaints.append(f"{message.text} ({message.location['url']})")
 
         def request(request: Request) -> None:
             if not request.url.startswith((self.url, "data:", "blob:")):

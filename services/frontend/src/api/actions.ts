@@ -1,5 +1,5 @@
 /** What can be done to a job, from whichever page. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useIsMutating, useMutation, useQueryClient } from "@tanstack/react-query";
 import { cancelJob, deleteJob, retryJob } from "./generated";
 
 async function each(ids: string[], act: (id: string) => Promise<unknown>): Promise<void> {
@@ -20,10 +20,19 @@ export function useJobsAction(action: (ids: string[]) => Promise<void>) {
   });
 }
 
+const DELETION = ["delete job"];
+
+/** Whether the job is being deleted; a page of it that asked on would be told that it does not exist. */
+export function useIsDeleting(id: string): boolean {
+  return useIsMutating({ mutationKey: DELETION, predicate: (mutation) => mutation.state.variables === id }) > 0;
+}
+
 /** Deletes one job; `leave` goes to another page before anything asks for the job again. */
 export function useDeleteJob(leave: () => Promise<void>) {
   const queries = useQueryClient();
   return useMutation({
+    mutationKey: DELETION,
+    onMutate: (id: string) => queries.cancelQueries({ queryKey: ["job", id] }),
     mutationFn: (id: string) => deleteJob({ path: { job_id: id }, throwOnError: true }),
     onSuccess: async (_, id) => {
       await leave();

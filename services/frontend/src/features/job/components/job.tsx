@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
+import { useIsDeleting } from "@/api/actions";
 import type { JobView } from "@/api/generated";
 import { ApiError } from "@/api/problem";
 import { jobQuery } from "@/api/queries";
@@ -37,7 +38,8 @@ const TABS: [NonNullable<JobSearch["tab"]>, string][] = [
 /** Everything about one job. */
 export function Job() {
   const { jobId } = route.useParams();
-  const query = useQuery(jobQuery(jobId));
+  const deleting = useIsDeleting(jobId);
+  const query = useQuery({ ...jobQuery(jobId), enabled: !deleting });
   if (query.error instanceof ApiError && query.error.status === 404) {
     return (
       <Page title="Job not found">
