@@ -13,6 +13,7 @@ from tests.cluster.pods import in_pod, serving
 from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
 from tests.support.waiting import wait_for
 
+from trainyard import Client
 from workbench.paths import ROOT
 
 pytestmark = pytest.mark.cluster
@@ -33,8 +34,10 @@ SMALL = {"cpus_per_worker": 0.25, "memory_gb_per_worker": 1}
 #: A job that is at work while the platform around it is changed.
 UNDISTURBED = """
 import time
+import trainyard_train
 for step in range(90):
     print("step", step, flush=True)
+    trainyard_train.report({"seen": step}, step=step)
     time.sleep(1)
 """
 
@@ -158,6 +161,42 @@ def test_upgrade_and_rollback_leave_a_running_job_and_the_secrets_alone(platform
         attempts = client.job_attempts(job.id)
     assert (done.state, len(attempts)) == ("SUCCEEDED", 1), (done.reason, attempts)
     assert {name: platform.secret(name) for name in GENERATED} == before
+
+
+def test_a_running_job_outlives_everything_around_it(platform: Platform, tmp_path: Path) -> None:
+    """Two APIs, two controllers; then every pod of the release is killed at once: database, object store, MLflow and operator too."""
+    here = ("--namespace", platform.namespace)
+    for name in ("api", "controller"):
+        platform.kubectl("scale", f"deployment/trainyard-{name}", "--replicas=2", *here)
+        platform.kubectl("rollout", "status", f"deployment/trainyard-{name}", "--timeout=300s", *here)
+    (tmp_path / "train.py").write_text(UNDISTURBED)
+    with platform.client() as client:
+        code = client.upload_code(_zipped(tmp_path / "train.py"))
+        job = client.submit("script", {"entry": "train.py", **SMALL}, code=code.id, name="outlives")
+        wait_for("the job to run", lambda: client.get_job(job.id).state == "RUNNING", seconds=300, every=0.5)
+
+    killed = _ready(platform)
+    platform.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", *here)
+    wait_for("others in their place", lambda: len(_ready(platform) - killed) == len(killed), seconds=400, every=1)
+
+    with platform.client() as client:
+        done = client.wait_for_job(job.id, timeout=600)
+        attempts = client.job_attempts(job.id)
+        assert (done.state, len(attempts)) == ("SUCCEEDED", 1), (done.reason, attempts)
+        log = b"".join(client.download_log(job.id, rank=0)).decode()
+        assert [line for line in log.splitlines() if line.startswith("step ")] == [f"step {step}" for step in range(90)]
+        wait_for("the metrics", lambda: _steps(client, job.id) == list(range(90)), seconds=120, every=1)
+
+
+def _ready(platform: Platform) -> set[str]:
+    """The uids of the release's pods that are ready."""
+    pods = json.loads(platform.kubectl("get", "pods", "--namespace", platform.namespace, "--output", "json"))["items"]
+    conditions = {pod["metadata"]["uid"]: pod["status"].get("conditions", []) for pod in pods}
+    return {uid for uid, those in conditions.items() if any((one["type"], one["status"]) == ("Ready", "True") for one in those)}
+
+
+def _steps(client: Client, job_id: str) -> list[int]:
+    return [step for series in client.get_metrics(job_id, keys=["seen"]).series for step in series.steps]
 
 
 def test_uninstall_leaves_what_is_documented_and_installing_again_finds_the_data(platform: Platform) -> None:
