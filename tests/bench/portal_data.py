@@ -17,13 +17,22 @@ _COLUMNS = (
     "id, name, template, team, state, parameters, tags, spec, resources, retries, attempt, attempts_before_retry, "
     "created_at, started_at, finished_at, settled_at, mlflow_run_id, mlflow_experiment_id"
 )
+#: How the ids of jobs by the thousand begin.
+_BULK = "jbulk"
 _RESOURCES = {"workers": 1, "min_workers": None, "cpus_per_worker": 1.0, "gpus_per_worker": 0.0, "memory_gb_per_worker": None}
 
 
 def fill_jobs(config: PlatformConfig, count: int) -> None:
-    """``count`` finished jobs."""
-    rows = (_row(f"jbench{number:08d}", f"job-{number}", {}, number) for number in range(count))
-    _insert(config, rows)
+    """``count`` finished jobs, each named after its number; of a thousand, one failed."""
+    states = ("FAILED" if number % 1000 == 7 else "SUCCEEDED" for number in range(count))
+    _insert(config, (_row(f"{_BULK}{number:08d}", f"job-{number}", {}, number, state=state) for number, state in enumerate(states)))
+
+
+def drop_jobs(config: PlatformConfig) -> None:
+    """Take the jobs of ``fill_jobs`` away again."""
+    with closing(sqlite3.connect(config.state_dir / "trainyard.db", timeout=60)) as database:
+        database.execute("DELETE FROM jobs WHERE id LIKE ?", (f"{_BULK}%",))
+        database.commit()
 
 
 def fill_runs(config: PlatformConfig, count: int, points: int) -> list[str]:
@@ -60,10 +69,15 @@ def fill_runs(config: PlatformConfig, count: int, points: int) -> list[str]:
 
 
 def _row(
-    job_id: str, name: str, parameters: dict[str, object], number: int, run: tuple[str | None, str | None] = (None, None)
+    job_id: str,
+    name: str,
+    parameters: dict[str, object],
+    number: int,
+    run: tuple[str | None, str | None] = (None, None),
+    state: str = "SUCCEEDED",
 ) -> tuple[object, ...]:
     moment = f"2026-01-{1 + number // 86_400:02d} {number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}.000000"
-    fixed = (job_id, name, "script", "default", "SUCCEEDED", json.dumps(parameters), "{}", "{}", json.dumps(_RESOURCES), 0, 1, 0)
+    fixed = (job_id, name, "script", "default", state, json.dumps(parameters), "{}", "{}", json.dumps(_RESOURCES), 0, 1, 0)
     return (*fixed, moment, moment, moment, moment, *run)
 
 
