@@ -21,7 +21,8 @@ interface ParallelProps {
   onBrushes: (brushes: Brushes) => void;
 }
 
-const NARROWEST = 96;
+/** Room for the longest label. */
+const NARROWEST = 124;
 const SIDE = 56;
 
 /** Every job as a line over its parameters and results; what is brushed on an axis picks jobs for the whole page. */
