@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from time import monotonic
 
 from trainyard.client import Client
 from trainyard.errors import ApiError
@@ -13,6 +15,7 @@ from trainyard.models import Event, Job, LogChunk, MetricPoint
 
 #: Seconds for MLflow to give its last points when everything else is there.
 _METRICS_PATIENCE = 10.0
+_BLINK = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Interrupted:
 
 
 Item = Event | LogChunk | list[MetricPoint] | Interrupted | Job
+_Found = queue.SimpleQueue[tuple[str, Item | Exception | None]]
 
 
 def follow_job(client: Client, job_id: str, *, rank: str | int | None = None) -> Iterator[Item]:
@@ -37,7 +41,7 @@ def follow_job(client: Client, job_id: str, *, rank: str | int | None = None) ->
     Raises:
         TrainyardError: the timeline or the log cannot be followed. Metrics that cannot (MLflow is away) give an `Interrupted`.
     """
-    found: queue.SimpleQueue[tuple[str, Item | Exception | None]] = queue.SimpleQueue()
+    found: _Found = queue.SimpleQueue()
     sources: dict[str, Callable[[], Iterable[Item]]] = {
         "timeline": lambda: client.stream_events(job_id),
         "log": lambda: client.stream_logs(job_id, rank=rank),
@@ -49,7 +53,7 @@ def follow_job(client: Client, job_id: str, *, rank: str | int | None = None) ->
     running = set(sources)
     while running:
         try:
-            name, item = found.get(timeout=_METRICS_PATIENCE if running == {"metrics"} else None)
+            name, item = _next(found, _METRICS_PATIENCE if running == {"metrics"} else math.inf)
         except queue.Empty:
             yield Interrupted("metrics", "the last ones did not come in time")
             break
@@ -67,7 +71,18 @@ def follow_job(client: Client, job_id: str, *, rank: str | int | None = None) ->
         yield ended
 
 
-def _read(name: str, open_stream: Callable[[], Iterable[Item]], found: queue.SimpleQueue[tuple[str, Item | Exception | None]]) -> None:
+def _next(found: _Found, seconds: float) -> tuple[str, Item | Exception | None]:
+    """The next one, within so many seconds or queue.Empty. A wait without end would sleep through a Ctrl-C that comes just as it begins."""
+    deadline = monotonic() + seconds
+    while True:
+        try:
+            return found.get(timeout=max(0.0, min(_BLINK, deadline - monotonic())))
+        except queue.Empty:
+            if monotonic() >= deadline:
+                raise
+
+
+def _read(name: str, open_stream: Callable[[], Iterable[Item]], found: _Found) -> None:
     try:
         for item in open_stream():
             found.put((name, item))
