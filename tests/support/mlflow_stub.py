@@ -101,9 +101,16 @@ class MlflowStub:
                 rows = body.get("metrics", [])
                 run.metrics |= {(row["key"], row["step"], row["value"], row["timestamp"]): None for row in rows}
             case "runs/get":
-                return 200, {"run": {"info": {}, "data": {"metrics": []}}}
+                latest = {key: _metric(key, step, value, time) for key, step, value, time in sorted(run.metrics, key=lambda row: row[1])}
+                return 200, {"run": {"info": {}, "data": {"metrics": list(latest.values())}}}
+            case "metrics/get-history":
+                return 200, {"metrics": [_metric(*row) for row in run.metrics if row[0] == body["metric_key"]]}
             case "runs/update":
                 run.status, run.ended = body["status"], "end_time" in body
             case "runs/set-tag":
                 run.tags[body["key"]] = body["value"]
         return 200, {}
+
+
+def _metric(key: str, step: int, value: Any, timestamp: int) -> dict[str, Any]:
+    return {"key": key, "step": step, "value": value, "timestamp": timestamp}

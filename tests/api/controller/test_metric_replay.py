@@ -7,6 +7,7 @@ from typing import Any
 from tests.support.leading import Leader, Yard
 
 from trainyard_api.engines.memory import Script
+from trainyard_api.series import kept_series
 from trainyard_api.store.states import JobState
 
 S = JobState
@@ -58,6 +59,8 @@ def test_what_is_left_is_brought_over_before_the_run_is_closed(yard: Yard, leade
     assert run.params["width"] == "3"
     assert "refused" not in run.params
     assert (run.status, run.ended) == ("FINISHED", True)
+    kept = {one.key: one for one in kept_series(yard.objects, job_id, 1, 300) or []}
+    assert (kept["loss"].count, kept["loss"].points[-1].value) == (1500, 2499 / 2), "nobody who looks at it later waits for MLflow"
 
 
 def test_a_lost_attempts_records_reach_the_run_while_the_next_one_runs(yard: Yard, leader: Leader) -> None:

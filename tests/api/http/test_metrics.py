@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.support.api_calls import ApiClient, finish, new_job, problems, sse_events, start
 
-from trainyard_api.services.metrics import MetricFollower, downsample, plain
+from trainyard_api.series import downsample
+from trainyard_api.services.metrics import MetricFollower, plain
 from trainyard_api.services.platform import Platform
 from trainyard_api.store.models import utcnow
 from trainyard_api.tracking import MetricPoint, Tracking, TrackingUnavailable
@@ -76,6 +77,63 @@ def test_series_of_a_real_run(tracked_client: ApiClient, tracked: Platform) -> N
     assert [(series["key"], series["steps"]) for series in one] == [("loss", [0, 899])]
     for query in ("points=1", "points=10001", "points=x"):
         assert "points" in problems(tracked_client.get(f"/jobs/{job_id}/metrics?{query}"))
+
+
+def away(*_: Any) -> Any:
+    raise TrackingUnavailable("away")
+
+
+def settled(client: ApiClient, platform: Platform) -> tuple[str, str]:
+    """A job that is over, with a loss of 900 points, and its run."""
+    job_id, run_id = new_run(client, platform)
+    log(platform.tracking, run_id, "loss", *((step, 1 / (step + 1), 1000 + step) for step in range(900)), (900, "NaN", 1900))
+    finish(platform, job_id)
+    platform.repository.settle_job(job_id, platform.repository.get_job(job_id).finished_at)
+    return job_id, run_id
+
+
+@pytest.mark.parametrize("points", [100, 300, 1000, 2000])
+def test_a_job_that_is_over_needs_no_mlflow_at_the_second_look(
+    tracked_client: ApiClient, tracked: Platform, monkeypatch: pytest.MonkeyPatch, points: int
+) -> None:
+    job_id, run_id = settled(tracked_client, tracked)
+    first = tracked_client.get(f"/jobs/{job_id}/metrics?points={points}").json
+    [loss] = first["series"]
+    assert (loss["count"], loss["values"][0], loss["values"][-1]) == (901, 1.0, None)
+    assert 0.9 * min(points, 901) <= len(loss["steps"]) <= points
+    monkeypatch.setattr(tracked.tracking, "latest_metrics", away)
+    assert tracked_client.get(f"/jobs/{job_id}/metrics?points={points}").json == first
+    assert tracked_client.get(f"/jobs/{job_id}/metrics?points={points}&key=other").json == {"run_id": run_id, "series": []}
+    problems(tracked_client.get(f"/jobs/{job_id}/metrics?points=2001"), 503)
+
+
+@pytest.mark.parametrize("course", ["it is retried", "it is damaged"])
+def test_what_was_kept_is_not_believed_when(tracked_client: ApiClient, tracked: Platform, course: str) -> None:
+    job_id, run_id = settled(tracked_client, tracked)
+    tracked_client.get(f"/jobs/{job_id}/metrics")
+    log(tracked.tracking, run_id, "loss", (901, 7.0, 2000))
+    if course == "it is damaged":
+        for level in (300, 2000):
+            tracked.objects.put_bytes(f"jobs/{job_id}/series/{level}.json", b'{"attempt": 1, "series": {"loss": {"count": 1}}}')
+    else:
+        tracked.repository.update_job(job_id, settled_at=None)
+    [loss] = tracked_client.get(f"/jobs/{job_id}/metrics").json["series"]
+    assert (loss["count"], loss["values"][-1]) == (902, 7.0)
+
+
+def test_jobs_side_by_side(tracked_client: ApiClient, tracked: Platform) -> None:
+    over, _ = settled(tracked_client, tracked)
+    running, run_id = new_run(tracked_client, tracked)
+    log(tracked.tracking, run_id, "loss", (0, 1.0, 1000))
+    fresh = new_job(tracked_client)
+    answer = tracked_client.get(f"/comparison?points=50&job={running}&job=nobody&job={fresh}&job={over}&job={running}").json["items"]
+    assert [(item["job"]["id"], [len(series["steps"]) for series in item["series"]]) for item in answer] == [
+        (running, [1]),
+        (fresh, []),
+        (over, [50]),
+    ]
+    assert "job" in problems(tracked_client.get("/comparison"))
+    assert "job" in problems(tracked_client.get("/comparison?" + "&".join(f"job=j{number}" for number in range(101))))
 
 
 def test_a_run_deleted_in_mlflow(tracked_client: ApiClient, tracked: Platform) -> None:

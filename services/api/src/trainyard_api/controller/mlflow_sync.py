@@ -8,6 +8,7 @@ from typing import Any
 
 from trainyard_api.controller.metric_replay import MetricReplay
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
+from trainyard_api.series import KEPT_POINTS, keep_series, load_series
 from trainyard_api.settings import Settings
 from trainyard_api.store.errors import LeaseLost
 from trainyard_api.store.lease import Lease
@@ -19,6 +20,8 @@ from trainyard_api.tracking import Tracking, TrackingRefused, TrackingUnavailabl
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.3
+#: So many points are read from MLflow in a second or two.
+_QUICK_POINTS = 100_000
 _STATUS = {JobState.SUCCEEDED: "FINISHED", JobState.FAILED: "FAILED", JobState.CANCELLED: "KILLED"}
 
 
@@ -75,6 +78,7 @@ class MlflowSync:
             if job.state in TERMINAL:
                 self._tracking.set_status(run_id, _STATUS[job.state], ended=job.finished_at or utcnow())
                 self._tag_end(run_id, job)
+                self._keep_series(run_id, job)
             elif job.attempt > 1 and self._reopened.get(job.id) != job.attempt:
                 self._tracking.set_status(run_id, "RUNNING")
                 self._reopened[job.id] = job.attempt
@@ -103,6 +107,11 @@ class MlflowSync:
         self._objects.put_bytes(f"jobs/{job.id}/mlflow_run_id", run_id.encode())
         self._repository.update_job(job.id, lease=self._lease, mlflow_run_id=run_id, mlflow_experiment_id=experiment)
         return run_id
+
+    def _keep_series(self, run_id: str, job: Job) -> None:
+        """So that nobody who compares it with others waits for MLflow. What would take long is left to the first look."""
+        if sum(max(0, point.step) + 1 for point in self._tracking.latest_metrics(run_id).values()) <= _QUICK_POINTS:
+            keep_series(self._objects, job.id, job.attempt, load_series(self._tracking, run_id, [], KEPT_POINTS))
 
     def _tag_end(self, run_id: str, job: Job) -> None:
         self._tracking.set_tag(run_id, "trainyard.state", job.state.value)

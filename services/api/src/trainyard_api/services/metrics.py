@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import math
 import sys
@@ -10,23 +11,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trainyard_api.objects.base import ObjectStoreError
+from trainyard_api.series import KEPT_POINTS, Series, as_kept, keep_series, kept_series, load_series
 from trainyard_api.services.following import Batch, StreamItem, bad_position, job_is_over
 from trainyard_api.services.platform import Platform
+from trainyard_api.store.models import Job
 from trainyard_api.tracking import MetricPoint, TrackingUnavailable
 
 _FULL_LOOK_EVERY = 10
 _LARGEST_POSITION = 1 << 20
 #: How often MLflow may fail in a row after the job's end before the stream ends without its last points.
 _LAST_TRIES = 10
-
-
-@dataclass(frozen=True)
-class Series:
-    """One metric, downsampled; ``count`` is how many points it has in all."""
-
-    key: str
-    count: int
-    points: list[MetricPoint]
 
 
 @dataclass(frozen=True)
@@ -42,30 +37,31 @@ def read_metrics(platform: Platform, job_id: str, keys: Sequence[str], points: i
 
     Raises NotFound, TrackingUnavailable, TrackingRefused.
     """
-    run_id = platform.repository.get_job(job_id).mlflow_run_id
-    if run_id is None:
-        return None, []
-    series = []
-    for key in sorted(platform.tracking.latest_metrics(run_id)):
-        if not keys or key in keys:
-            history = platform.tracking.metric_history(run_id, key)
-            series.append(Series(key, len(history), downsample(history, points)))
-    return run_id, series
+    job = platform.repository.get_job(job_id)
+    return job.mlflow_run_id, series_of(platform, job, keys, points)
 
 
-def downsample(history: Sequence[MetricPoint], points: int) -> list[MetricPoint]:
-    """At most ``points`` of the series (at least 2): the first, the last, and the lowest and highest of each part in between."""
-    if len(history) <= points:
-        return list(history)
-    parts = (points - 2) // 2
-    kept = {0, len(history) - 1}
-    inner = len(history) - 2
-    for part in range(parts):
-        indices = range(1 + part * inner // parts, 1 + (part + 1) * inner // parts)
-        finite = [index for index in indices if not math.isnan(history[index].value)] or indices
-        kept.add(min(finite, key=lambda index: history[index].value))
-        kept.add(max(finite, key=lambda index: history[index].value))
-    return [history[index] for index in sorted(kept)]
+def compare(platform: Platform, ids: Sequence[str], points: int) -> list[tuple[Job, list[Series]]]:
+    """Those of the jobs that exist, in this order, with all of their series. Raises TrackingUnavailable, TrackingRefused."""
+    found = {job.id: job for job in platform.repository.get_jobs(set(ids))}
+    return [(found[one], series_of(platform, found[one], [], points)) for one in dict.fromkeys(ids) if one in found]
+
+
+def series_of(platform: Platform, job: Job, keys: Sequence[str], points: int) -> list[Series]:
+    """The wanted series of a job, from beside it when it is over. Raises TrackingUnavailable, TrackingRefused."""
+    if job.mlflow_run_id is None:
+        return []
+    if job.settled_at is None or points > KEPT_POINTS:
+        return load_series(platform.tracking, job.mlflow_run_id, keys, points)
+    kept = None
+    with contextlib.suppress(ObjectStoreError):  # MLflow has them too
+        kept = kept_series(platform.objects, job.id, job.attempt, points)
+    if kept is None:
+        whole = load_series(platform.tracking, job.mlflow_run_id, [], KEPT_POINTS)
+        with contextlib.suppress(ObjectStoreError):
+            keep_series(platform.objects, job.id, job.attempt, whole)
+        kept = as_kept(whole, points)
+    return [one for one in kept if not keys or one.key in keys]
 
 
 def plain(value: float) -> float | None:

@@ -1,5 +1,6 @@
 """Jobs: accepting, listing, and what users and the controller do to them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,6 +90,11 @@ class Jobs(Records):
         """The job; raises NotFound."""
         with self.database.read() as session:
             return find_job(session, job_id)
+
+    def get_jobs(self, ids: Collection[str]) -> list[Job]:
+        """Those of these jobs that exist, in no order."""
+        with self.database.read() as session:
+            return list(session.scalars(select(Job).where(Job.id.in_(ids))))
 
     def list_jobs(self, query: JobQuery) -> JobPage:
         """One page of jobs in a stable order (see ``paging``). Raises BadCursor."""

@@ -505,6 +505,44 @@ export type CloneRequest = {
 };
 
 /**
+ * ComparedJob
+ *
+ * A job with its series.
+ */
+export type ComparedJob = {
+    job: JobView;
+    /**
+     * Series
+     */
+    series: Array<SeriesView>;
+};
+
+/**
+ * ComparedJob
+ *
+ * A job with its series.
+ */
+export type ComparedJobView = {
+    job: JobView;
+    /**
+     * Series
+     */
+    series: Array<SeriesView>;
+};
+
+/**
+ * Comparison
+ *
+ * Jobs side by side, in the order in which they were named.
+ */
+export type Comparison = {
+    /**
+     * Items
+     */
+    items: Array<ComparedJobView>;
+};
+
+/**
  * Event
  *
  * One entry of a timeline.
@@ -2179,6 +2217,58 @@ export type GetCodeArchiveResponses = {
 };
 
 export type GetCodeArchiveResponse = GetCodeArchiveResponses[keyof GetCodeArchiveResponses];
+
+export type GetComparisonData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Job
+         *
+         * Those that do not exist are left out of the answer
+         */
+        job: Array<string>;
+        /**
+         * Points
+         */
+        points?: number;
+    };
+    url: '/api/v1/comparison';
+};
+
+export type GetComparisonErrors = {
+    /**
+     * Unauthorized
+     */
+    401: Problem;
+    /**
+     * Unprocessable Entity
+     */
+    422: Problem;
+    /**
+     * Internal Server Error
+     */
+    500: Problem;
+    /**
+     * Bad Gateway
+     */
+    502: Problem;
+    /**
+     * Service Unavailable
+     */
+    503: Problem;
+};
+
+export type GetComparisonError = GetComparisonErrors[keyof GetComparisonErrors];
+
+export type GetComparisonResponses = {
+    /**
+     * OK
+     */
+    200: Comparison;
+};
+
+export type GetComparisonResponse = GetComparisonResponses[keyof GetComparisonResponses];
 
 export type ListDatasetsData = {
     body?: never;

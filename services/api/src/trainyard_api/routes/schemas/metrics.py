@@ -5,7 +5,9 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from trainyard_api.routes.schemas.base import ApiModel, StreamQuery
-from trainyard_api.services.metrics import NamedPoint, Series, plain
+from trainyard_api.routes.schemas.jobs import JobView
+from trainyard_api.series import Series
+from trainyard_api.services.metrics import NamedPoint, plain
 
 Keys = Annotated[list[Annotated[str, Field(min_length=1, max_length=250)]], Field(max_length=500, description="All series when empty")]
 
@@ -53,6 +55,32 @@ class MetricsView(ApiModel):
 
     run_id: str | None = Field(description="null while there is no run yet")
     series: list[SeriesView]
+
+
+class ComparisonQuery(BaseModel):
+    """Which jobs, and how many points of each of their series."""
+
+    job: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+        min_length=1, max_length=100, description="Those that do not exist are left out of the answer"
+    )
+    points: int = Field(default=300, ge=2, le=2000)
+
+
+class ComparedJobView(ApiModel):
+    """A job with its series."""
+
+    model_config = ConfigDict(title="ComparedJob")
+
+    job: JobView
+    series: list[SeriesView]
+
+
+class ComparisonView(ApiModel):
+    """Jobs side by side, in the order in which they were named."""
+
+    model_config = ConfigDict(title="Comparison")
+
+    items: list[ComparedJobView]
 
 
 class PointView(ApiModel):

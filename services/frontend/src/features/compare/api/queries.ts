@@ -1,11 +1,14 @@
 import { queryOptions } from "@tanstack/react-query";
-import { getMetrics } from "@/api/generated";
+import { isActive } from "@/api/states";
+import { loadCompared } from "./batch";
 
-/** Every series of a job, with fewer points the more jobs share a chart. */
-export const comparedMetricsQuery = (id: string, points: number, active: boolean) =>
+const LIVE_MS = 3000;
+
+/** A job with every series of its, with fewer points the more jobs share a chart. */
+export const comparedQuery = (id: string, points: number) =>
   queryOptions({
     queryKey: ["compare", id, points],
-    queryFn: async ({ signal }) => (await getMetrics({ path: { job_id: id }, query: { points }, signal, throwOnError: true })).data.series,
-    refetchInterval: active ? 3000 : false,
-    staleTime: active ? 0 : 60_000,
+    queryFn: () => loadCompared(id, points),
+    refetchInterval: (query) => (query.state.data && isActive(query.state.data.job) ? LIVE_MS : false),
+    staleTime: (query) => (query.state.data && isActive(query.state.data.job) ? 0 : 60_000),
   });

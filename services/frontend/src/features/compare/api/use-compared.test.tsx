@@ -18,10 +18,11 @@ const job = (id: string) => ({
   parameters: { lr: 0.1 },
 });
 const server = setupServer(
-  http.get("*/api/v1/jobs/:id", ({ params }) => HttpResponse.json(job(String(params.id)))),
-  http.get("*/api/v1/jobs/:id/metrics", () =>
-    HttpResponse.json({ run_id: "r", series: [{ key: "loss", count: 1, steps: [1], values: [0.5], timestamps: [1] }] }),
-  ),
+  http.get("*/api/v1/comparison", ({ request }) => {
+    const ids = new URL(request.url).searchParams.getAll("job").filter((id) => id !== "gone");
+    const series = [{ key: "loss", count: 1, steps: [1], values: [0.5], timestamps: [1] }];
+    return HttpResponse.json({ items: ids.map((id) => ({ job: job(id), series })) });
+  }),
 );
 beforeAll(() => {
   server.listen({ onUnhandledFrame: "bypass" });
@@ -60,8 +61,7 @@ test("many answers are shown together, in the order of the ids, and a job that l
 });
 
 test("a job that is gone is told, and the others stay", { timeout: 60_000 }, async () => {
-  server.use(http.get("*/api/v1/jobs/j1", () => HttpResponse.json({ detail: "there is no job j1" }, { status: 404 })));
-  const { hook } = render(["j0", "j1"]);
-  await waitFor(() => expect(hook.result.current.problem).toMatchObject({ message: "there is no job j1" }), { timeout: 50_000 });
+  const { hook } = render(["j0", "gone"]);
+  await waitFor(() => expect(hook.result.current.problem).toMatchObject({ message: "There is no job gone." }), { timeout: 50_000 });
   await waitFor(() => expect(hook.result.current.jobs).toHaveLength(1), { timeout: 50_000 });
 });

@@ -1,14 +1,11 @@
 import { QueriesObserver, type QueryObserverOptions, type QueryObserverResult, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
-import { jobQuery } from "@/api/queries";
-import type { JobView } from "@/api/generated";
-import { isActive } from "@/api/states";
+import type { ComparedJobView } from "@/api/generated";
 import type { Compared } from "@/lib/compare";
-import type { Series } from "@/lib/curves";
-import { comparedMetricsQuery } from "./queries";
+import { comparedQuery } from "./queries";
 
 /** Answers that come within this time are shown together: two hundred jobs would otherwise be drawn two hundred times. */
-const PAUSE_MS = 200;
+const PAUSE_MS = 100;
 
 export interface ComparedJobs {
   /** Those that are known, in the order of the ids; the same array until something changes. */
@@ -21,31 +18,19 @@ export interface ComparedJobs {
 
 /** The jobs with their metrics, at most `points` a series, shown as they come and kept up to date. */
 export function useCompared(ids: readonly string[], points: number): ComparedJobs {
-  const [active, setActive] = useState("");
-  const answers = useAnswers(`${ids.join(" ")}\n${points}\n${active}`, () => [
-    ...ids.map((id) => jobQuery(id)),
-    ...ids.map((id) => comparedMetricsQuery(id, points, active.split(" ").includes(id))),
-  ]);
-  const compared = useMemo(() => combine(answers), [answers]);
-  if (compared.active !== active) setActive(compared.active);
-  return compared;
+  const answers = useAnswers(`${ids.join(" ")}\n${points}`, () => ids.map((id) => comparedQuery(id, points)));
+  return useMemo(() => combine(answers), [answers]);
 }
 
-function combine(answers: readonly QueryObserverResult[]): ComparedJobs & { active: string } {
-  const count = answers.length / 2;
-  const found = answers.slice(0, count).map((answer) => answer.data as JobView | undefined);
+function combine(answers: readonly QueryObserverResult[]): ComparedJobs {
   const here = answers.filter((answer) => !answer.isPending).length;
   return {
-    jobs: found.flatMap((job, index): Compared[] => {
-      const series = (answers[count + index]?.data ?? []) as Series[];
-      return job ? [{ id: job.id, name: job.name, parameters: job.parameters, series }] : [];
+    jobs: answers.flatMap((answer): Compared[] => {
+      const found = answer.data as ComparedJobView | undefined;
+      return found ? [{ id: found.job.id, name: found.job.name, parameters: found.job.parameters, series: found.series }] : [];
     }),
     part: answers.length ? here / answers.length : 1,
     problem: answers.find((answer) => answer.isError && answer.data === undefined)?.error ?? null,
-    active: found
-      .filter((job) => job && isActive(job))
-      .map((job) => job?.id)
-      .join(" "),
   };
 }
 
