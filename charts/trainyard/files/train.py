@@ -13,17 +13,23 @@ _WORKERS, _SECONDS = int(os.environ["WORKERS"]), float(os.environ["SECONDS"])
 _DONE = {"SUCCEEDED", "FAILED", "CANCELLED"}
 
 
-def _call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(method: str, path: str, body: dict[str, Any] | None = None, *, patience: float = 0) -> dict[str, Any]:
+    """The answer; exits when there is none, after `patience` seconds where it is 409: something of the job is still being closed."""
+    give_up = time.monotonic() + patience
     headers = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{_ENTRANCE}/api/v1{path}", method=method, headers=headers, data=data)  # noqa: S310 - our own Service
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            content = answer.read()
-    except urllib.error.HTTPError as error:
-        sys.exit(f"{method} {path} answered {error.code}: {error.read()[:500].decode(errors='replace')}")
-    found: dict[str, Any] = json.loads(content) if content else {}
-    return found
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 409 or time.monotonic() > give_up:
+                sys.exit(f"{method} {path} answered {error.code}: {error.read()[:500].decode(errors='replace')}")
+            time.sleep(1)
+        else:
+            found: dict[str, Any] = json.loads(content) if content else {}
+            return found
 
 
 def main() -> None:
@@ -49,7 +55,7 @@ def main() -> None:
     if not job["model"]:
         sys.exit("the job succeeded, but no model was registered")
     print(f"registered {job['model']['name']} version {job['model']['version']}", flush=True)
-    _call("DELETE", f"/jobs/{job['id']}")
+    _call("DELETE", f"/jobs/{job['id']}", patience=120)
 
 
 if __name__ == "__main__":
