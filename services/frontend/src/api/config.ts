@@ -7,9 +7,9 @@ export interface PortalConfig {
 
 let current: PortalConfig = { auth: "none" };
 
-/** Read /config.json once, before the first page. A server without one is taken to ask for nothing. */
+/** Read /config.json once, before the first page; index.html has the browser ask for it meanwhile. A server without one is taken to ask for nothing. */
 export async function loadConfig(): Promise<void> {
-  const response = await fetch("/config.json", { headers: { Accept: "application/json" } }).catch(() => null);
+  const response = await fetch("/config.json").catch(() => null);
   if (!response?.ok) return;
   const given = (await response.json().catch(() => ({}))) as Partial<PortalConfig>;
   current = { auth: given.auth === "token" ? "token" : "none" };

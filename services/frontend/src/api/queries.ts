@@ -13,11 +13,14 @@ import {
   type ListJobsData,
 } from "./generated";
 import { isActive } from "./states";
+import { boundsOfPeriod } from "@/lib/period";
+import type { JobsSearch } from "@/lib/search";
 
 export type JobsFilter = NonNullable<ListJobsData["query"]>;
 
 const LIVE_MS = 2000;
 const CALM_MS = 10_000;
+const JOBS_ON_A_PAGE = 50;
 
 export const jobsQuery = (filter: JobsFilter) =>
   queryOptions({
@@ -26,6 +29,10 @@ export const jobsQuery = (filter: JobsFilter) =>
     placeholderData: keepPreviousData,
     refetchInterval: (query) => (query.state.data?.items.some(isActive) ? LIVE_MS : 2 * LIVE_MS),
   });
+
+/** The page of the list that an address asks for; `now` in milliseconds. */
+export const jobsPageQuery = ({ from, to, ...asked }: JobsSearch, now: number) =>
+  jobsQuery({ ...asked, ...boundsOfPeriod(from, to, now), limit: JOBS_ON_A_PAGE } as JobsFilter);
 
 export const jobQuery = (id: string) =>
   queryOptions({

@@ -1,28 +1,17 @@
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect } from "react";
 import { portalConfig } from "@/api/config";
-import { ApiError, Unreachable } from "@/api/problem";
 import { token } from "@/api/session";
 import { useStore } from "@/lib/store";
 import { ErrorBoundary } from "./error-boundary";
+import { queries } from "./queries";
 import { router } from "./router";
 import { schemeManager } from "./shell/scheme";
 import { theme } from "./theme";
 
 const SignIn = lazy(() => import("@/features/session/components/sign-in").then((module) => ({ default: module.SignIn })));
-
-const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      networkMode: "always", // "offline" is that the server does not answer, which only asking tells
-      retry: (failures, error) => !(error instanceof Unreachable) && !(error instanceof ApiError && error.status < 500) && failures < 2,
-      staleTime: 1000,
-    },
-    mutations: { networkMode: "always" },
-  },
-});
 
 export function App() {
   return (

@@ -1,7 +1,9 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Link } from "@tanstack/react-router";
+import { jobsPageQuery } from "@/api/queries";
 import { Empty, Page } from "@/components/page";
 import { compareSearch, jobSearch, jobsSearch, submitSearch } from "@/lib/search";
 import { PageBroke } from "./error-boundary";
+import { queries } from "./queries";
 import { Shell } from "./shell/shell";
 
 const root = createRootRoute({
@@ -23,6 +25,9 @@ const jobs = createRoute({
   getParentRoute: () => root,
   path: "/jobs",
   validateSearch: jobsSearch,
+  loaderDeps: ({ search }) => search,
+  // Asked for while the page's own script loads, and not waited for: the page says what is on its way, and what went wrong.
+  loader: ({ deps }) => void queries.prefetchQuery(jobsPageQuery(deps, Date.now())),
   component: lazyRouteComponent(() => import("@/features/jobs/components/jobs"), "Jobs"),
 });
 

@@ -6,11 +6,11 @@ const now = createStore(Date.now());
 let watchers = 0;
 let timer: ReturnType<typeof setInterval> | undefined;
 
-/** The time, in milliseconds since 1970, renewed once a second by one timer for the whole page. */
-export function useNow(): number {
+/** The time, in milliseconds since 1970, renewed once a second by one timer for the whole page; rounded down to whole `step` milliseconds. */
+export function useNow(step = 1): number {
   useEffect(() => {
+    if (watchers === 0) now.set(Date.now()); // otherwise the timer keeps it; each new watcher would render all of them again
     watchers += 1;
-    now.set(Date.now());
     timer ??= setInterval(() => now.set(Date.now()), 1000);
     return () => {
       watchers -= 1;
@@ -20,7 +20,7 @@ export function useNow(): number {
       }
     };
   }, []);
-  return useStore(now);
+  return useStore(now, (time) => Math.floor(time / step) * step);
 }
 
 /** How long ago a moment was; the exact one on hover. */

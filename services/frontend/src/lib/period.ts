@@ -2,7 +2,8 @@
 
 const SPANS_MS: Record<string, number> = { "1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000 };
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const MINUTE_MS = 60_000;
+/** What bounds that move with the time are rounded to. */
+export const MINUTE_MS = 60_000;
 
 /** The spans that can be chosen, with what they are called. */
 export const SPANS = [

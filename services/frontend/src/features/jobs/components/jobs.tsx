@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import { cancelJobs, useJobsAction } from "@/api/actions";
-import { jobsQuery, type JobsFilter } from "@/api/queries";
+import { jobsPageQuery } from "@/api/queries";
 import { messageOf } from "@/api/problem";
 import { isActive } from "@/api/states";
 import { Confirm } from "@/components/confirm";
@@ -14,13 +14,12 @@ import { useNow } from "@/components/moment";
 import { notifyDone, notifyFailed } from "@/components/notices";
 import { Empty, Page, Panel } from "@/components/page";
 import { plural } from "@/lib/format";
-import { boundsOfPeriod } from "@/lib/period";
+import { MINUTE_MS } from "@/lib/period";
 import { jobsInAddress, type JobsSearch } from "@/lib/search";
 import { Filters } from "./filters";
 import { JobsTable } from "./jobs-table";
 import styles from "./jobs.module.css";
 
-const PAGE = 50;
 const route = getRouteApi("/jobs");
 
 /** The list of jobs: everything that narrows it down is in the address. */
@@ -30,8 +29,7 @@ export function Jobs() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [asking, setAsking] = useState(false);
   const cancel = useJobsAction(cancelJobs);
-  const { from, to, ...asked } = search;
-  const query = useQuery(jobsQuery({ ...asked, ...boundsOfPeriod(from, to, useNow()), limit: PAGE } as JobsFilter));
+  const query = useQuery(jobsPageQuery(search, useNow(MINUTE_MS)));
 
   const change = (next: Partial<JobsSearch>) => {
     setChosen(new Set());
