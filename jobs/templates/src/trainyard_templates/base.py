@@ -19,7 +19,8 @@ ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 class CommonParameters(BaseModel):
     """Resources and seed: what every job kind asks for."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    # Strict: `true` is no number, and "2" is none either; only the command line turns text into what a parameter is.
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
     workers: int = Field(default=1, ge=1, le=1024, title="Workers", description="Training processes; one rank each.")
     min_workers: int | None = Field(
