@@ -1,6 +1,7 @@
 """The command and the client, against a real API."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -47,6 +48,10 @@ def trainyard(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     return call
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start_trainyard() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command as a process of its own."""
@@ -54,7 +59,8 @@ def start_trainyard() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*arguments: object) -> subprocess.Popen[str]:
         argv = [sys.executable, "-m", "trainyard", *map(str, arguments)]
-        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # What a shell starts in the background ignores Ctrl-C and hands that on; a user's terminal does not.
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)
         started.append(process)
         return process
 

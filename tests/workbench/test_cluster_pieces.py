@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.waiting import wait_for
 
 from workbench.cluster import configs, identity, images, needs, probes, providers
 from workbench.cluster.__main__ import main
@@ -72,7 +73,8 @@ def test_a_recycled_pid_is_another_process(tmp_path: Path) -> None:
         known.save(tmp_path / "it.json")
         assert identity.load(tmp_path / "it.json") == known
         assert known.alive
-        assert known.command == (sys.executable, "-c", "input()")
+        # A process that has just become another program has no command line for a moment.
+        assert wait_for("its command line", lambda: known.command) == (sys.executable, "-c", "input()")
         for other in (replace(known, started=known.started - 1), replace(known, boot="another")):
             assert not other.alive
             other.end()
