@@ -11,6 +11,7 @@ from urllib.request import HTTPRedirectHandler, Request
 
 import pytest
 from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
+from tests.support.waiting import wait_for
 
 from workbench.go_tools import KUBERAY_OPERATOR, module_folder
 
@@ -55,9 +56,13 @@ def gateway_api(kubectl: Kubectl) -> Iterator[None]:
     folder = module_folder(KUBERAY_OPERATOR, "sigs.k8s.io/gateway-api") / "config" / "crd" / "standard"
     definition = str(folder / "gateway.networking.k8s.io_httproutes.yaml")
     kubectl("apply", "--server-side", "--filename", definition)
-    kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/httproutes.gateway.networking.k8s.io")
-    yield
-    kubectl("delete", "--filename", definition)
+    try:
+        # `kubectl wait` fails on what has no conditions yet.
+        state = ("get", "--filename", definition, "--output", 'jsonpath={.status.conditions[?(@.type=="Established")].status}')
+        wait_for("the kind HTTPRoute", lambda: kubectl(*state) == "True", seconds=60, every=0.2)
+        yield
+    finally:
+        kubectl("delete", "--filename", definition)
 
 
 @pytest.fixture(scope="module")
