@@ -37,7 +37,7 @@ def rank_hung(yard: Yard) -> Seen:
     job_id = yard.submit("steps.py", 400, 0.25, 20, workers=2)
     yard.await_step(job_id, 25)
     yard.signal_rank(job_id, 1, signal.SIGSTOP)
-    seen = _interrupted(yard, job_id, 400, ("hung",), 400)
+    seen = _interrupted(yard, job_id, 400, ("hung",), 20)
     stacks = yard.client.list_stacks(job_id, attempt=1)
     assert {one.rank for one in stacks} == {0, 1}, f"stacks of ranks {sorted(one.rank for one in stacks)}"
     return Seen(f"{seen.sentence}; stacks of both ranks are kept", seen.recovery_seconds)
@@ -54,7 +54,7 @@ def head_lost(yard: Yard) -> Seen:
     job_id = yard.submit("steps.py", 200, 0.1, 10)
     yard.await_step(job_id, 25)
     yard.kill_gcs()
-    seen = _interrupted(yard, job_id, 200, ("infrastructure",), 100)
+    seen = _interrupted(yard, job_id, 200, ("infrastructure",), 10)
     yard.await_ready()
     return seen
 

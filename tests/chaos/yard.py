@@ -185,7 +185,7 @@ class Yard:
         for one in found:
             log = b"".join(self.client.download_log(job_id, attempt=one.number, rank="0")).decode()
             own = [int(step) for step in re.findall(r"^step (\d+)$", log, re.MULTILINE)]
-            assert own == list(range(own[0], own[-1] + 1)) if own else True, f"the log of attempt {one.number} has gaps: {own}"
+            assert not own or own == list(range(own[0], own[-1] + 1)), f"the log of attempt {one.number} has gaps: {own}"
             printed.update(own)
         assert printed == set(range(1, steps + 1)), f"steps in the logs: {_difference(sorted(printed), steps)}"
         wait_for(f"the processes of {job_id} to end", lambda: not self.processes_of(job_id), seconds=60, every=0.5)
