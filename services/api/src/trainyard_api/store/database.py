@@ -12,6 +12,14 @@ from sqlalchemy.orm import Session
 
 _MIGRATION_LOCK = 0x7472_6169
 _MIGRATIONS = Path(__file__).parent / "migrations"
+#: For libpq, unless the URL says otherwise: a server that the network has lost is given up within seconds.
+_POSTGRESQL = {
+    "connect_timeout": "3",  # seconds
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",  # milliseconds
+}
 
 
 def normalise_url(url: str) -> str:
@@ -36,6 +44,10 @@ class Database:
             if not path or path == ":memory:":
                 raise ValueError("SQLite needs a file: several processes share the store")
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        else:
+            given = make_url(self.url).query
+            options["pool_timeout"] = 10
+            options["connect_args"] = {name: value for name, value in _POSTGRESQL.items() if name not in given}
         self.engine: Engine = create_engine(self.url, **options)
         if self.dialect == "sqlite":
             event.listen(self.engine, "connect", _sqlite_connect)
