@@ -131,27 +131,31 @@ def _event(body: dict[str, Any]) -> TrainerEvent:
 class Heartbeats:
     """Notices drivers that have gone silent, by this machine's clock alone: a heartbeat counts when its content changed."""
 
-    def __init__(self, objects: ObjectStore, *, interval: float) -> None:
-        """Look at each attempt's heartbeat at most every ``interval`` seconds."""
-        self._objects, self._interval = objects, interval
+    def __init__(self, objects: ObjectStore, *, interval: float, longest: float) -> None:
+        """Look at each attempt's heartbeat at most every ``interval`` seconds; of the time between two looks at most ``longest`` counts.
+
+        Time in which nobody looked, because the object store was away or this process stood still, says nothing about the driver.
+        """
+        self._objects, self._interval, self._longest = objects, interval, longest
+        #: Content, seconds for which it was seen not to change, and when it was looked at.
         self._last: dict[tuple[str, int], tuple[bytes, float, float]] = {}
 
     def silent_seconds(self, job_id: str, attempt: int) -> float:
-        """For how long the heartbeat has not changed, counted from the first call. Raises ObjectStoreError."""
+        """For how long the heartbeat was seen not to change, counted from the first call. Raises ObjectStoreError."""
         now = time.monotonic()
-        content, heard, looked = self._last.get((job_id, attempt), (b"", now, float("-inf")))
-        if now - looked >= self._interval:
-            try:
-                latest = self._objects.get_bytes(f"{attempt_prefix(job_id, attempt)}/heartbeat.json")
-            except ObjectMissing:
-                latest = b""
-            except ObjectStoreError:  # the driver cannot be heard either; its time starts again
-                self._last[job_id, attempt] = (content, now, looked)
-                raise
-            if latest != content:
-                content, heard = latest, now
-            self._last[job_id, attempt] = (content, heard, now)
-        return now - heard
+        content, silent, looked = self._last.get((job_id, attempt), (b"", 0.0, now - self._interval))
+        if now - looked < self._interval:
+            return silent
+        try:
+            latest = self._objects.get_bytes(f"{attempt_prefix(job_id, attempt)}/heartbeat.json")
+        except ObjectMissing:
+            latest = b""
+        except ObjectStoreError:  # the driver cannot be heard either; its time starts again
+            self._last.pop((job_id, attempt), None)
+            raise
+        silent = 0.0 if latest != content else silent + min(now - looked, self._longest)
+        self._last[job_id, attempt] = (latest, silent, now)
+        return silent
 
     def forget(self, job_id: str, attempt: int) -> None:
         """The attempt is over."""

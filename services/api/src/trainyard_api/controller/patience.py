@@ -11,6 +11,8 @@ class Patience:
     capacity: float = 5.0
     #: Between two looks at an attempt's heartbeat.
     heartbeat: float = 5.0
+    #: Of a longer time between two such looks only this much counts as the driver's silence.
+    unseen: float = 10.0
     #: A driver that wrote its result and still has not ended is stopped after this long.
     linger: float = 20.0
     #: Between two requests to stop the same engine job.

@@ -49,7 +49,7 @@ class Steps:
         self._teams = teams
         self._term, self._lease, self._patience = term, term.lease, patience
         self._events = EventReader(objects)
-        self._heartbeats = Heartbeats(objects, interval=patience.heartbeat)
+        self._heartbeats = Heartbeats(objects, interval=patience.heartbeat, longest=patience.unseen)
         self._capacity: Capacity | None = None
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
