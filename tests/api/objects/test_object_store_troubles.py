@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -11,7 +12,7 @@ from botocore.config import Config
 from tests.support.minio import Minio, minio_server
 from tests.support.processes import ServerUnavailable, free_port
 
-from trainyard_api.objects import ObjectStoreError, open_store
+from trainyard_api.objects import ObjectStoreError, ObjectStoreFull, open_store
 from trainyard_api.objects.files import FileStore
 from trainyard_api.objects.s3 import S3Store
 
@@ -71,19 +72,31 @@ def test_no_such_bucket(minio: Minio, s3_bucket_url: str, tmp_path: Path) -> Non
     assert messages["put_bytes"] == "S3 refused a/b: NoSuchBucket"
 
 
+KEYS = {"aws_access_key_id": "trainyard-test", "aws_secret_access_key": "trainyard-test-secret"}
+
+
+@contextmanager
+def started_minio(folder: Path) -> Iterator[Minio]:
+    """A server of its own with a bucket; a skip where there is none."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(minio_server(folder))
+        except ServerUnavailable as reason:
+            pytest.skip(f"MinIO: {reason}")
+        client = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", **KEYS)
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(Bucket="bucket")
+        yield server
+
+
 def test_a_server_that_goes_away_and_comes_back(tmp_path: Path) -> None:
-    try:
-        with minio_server(tmp_path / "data") as server:
-            keys = {"aws_access_key_id": "trainyard-test", "aws_secret_access_key": "trainyard-test-secret"}
-            store = s3_store("bucket", endpoint_url=server.endpoint, **keys)
-            boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1", **keys).create_bucket(Bucket="bucket")
-            store.put_bytes("a", b"x")
-    except ServerUnavailable as reason:
-        pytest.skip(f"MinIO: {reason}")
+    with started_minio(tmp_path / "data") as server:
+        store = s3_store("bucket", endpoint_url=server.endpoint, **KEYS)
+        store.put_bytes("a", b"x")
     with pytest.raises(ObjectStoreError):
         store.get_bytes("a")
-    with minio_server(tmp_path / "data") as server:
-        assert s3_store("bucket", endpoint_url=server.endpoint, **keys).get_bytes("a") == b"x"
+    with started_minio(tmp_path / "data") as server:
+        assert s3_store("bucket", endpoint_url=server.endpoint, **KEYS).get_bytes("a") == b"x"
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
@@ -112,18 +125,38 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
         store.put_file("a", Path(__file__))
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    folder = tmp_path / "tiny"
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of its own that is soon full; a skip where none can be mounted."""
     folder.mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system to fill up")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True, text=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True)
     if mounted.returncode:
         pytest.skip(f"a small file system to fill up cannot be mounted here: {mounted.stderr.strip()}")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    with small_disk(tmp_path / "tiny", "256k") as folder:
+        yield folder
+
+
+def test_a_full_minio_is_full_and_not_away(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x")
+    with small_disk(tmp_path / "disk", "64m") as disk, started_minio(disk / "data") as server:
+        store = s3_store("bucket", endpoint_url=server.endpoint, **KEYS)
+        store.put_bytes("a", b"old")
+        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(2**16))
+        for write in (lambda: store.put_bytes("a", b"x"), lambda: store.put_file("a", tmp_path / "small")):
+            with pytest.raises(ObjectStoreFull, match="S3 has no room for a"):
+                write()
+        assert store.get_bytes("a") == b"old"
 
 
 def test_a_full_disk_keeps_the_old_object_and_no_part_of_the_new_one(tiny_disk: Path, tmp_path: Path) -> None:
@@ -131,7 +164,7 @@ def test_a_full_disk_keeps_the_old_object_and_no_part_of_the_new_one(tiny_disk: 
     store.put_bytes("jobs/a", b"old")
     (tmp_path / "large").write_bytes(b"x" * 1_000_000)
     for write in (lambda: store.put_bytes("jobs/a", b"x" * 1_000_000), lambda: store.put_file("jobs/a", tmp_path / "large")):
-        with pytest.raises(ObjectStoreError, match="No space left on device"):
+        with pytest.raises(ObjectStoreFull, match="No space left on device"):
             write()
     assert store.get_bytes("jobs/a") == b"old"
     assert [path.name for path in tiny_disk.rglob("*")] == ["jobs", "a"]

@@ -4,7 +4,8 @@ from trainyard_api.objects.base import (
     ObjectMissing,
     ObjectStore,
     ObjectStoreError,
+    ObjectStoreFull,
     open_store,
 )
 
-__all__ = ["ObjectMissing", "ObjectStore", "ObjectStoreError", "open_store"]
+__all__ = ["ObjectMissing", "ObjectStore", "ObjectStoreError", "ObjectStoreFull", "open_store"]

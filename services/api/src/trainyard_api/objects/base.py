@@ -15,6 +15,10 @@ class ObjectStoreError(Exception):
     """The store could not be reached, is full, or refused."""
 
 
+class ObjectStoreFull(ObjectStoreError):
+    """The store has no room, or no quota, for the object."""
+
+
 class ObjectMissing(ObjectStoreError):
     """No object has this key."""
 

@@ -1,14 +1,25 @@
 """Objects as files below one directory."""
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from trainyard_api.objects.base import PARTIAL, ObjectInfo, ObjectMissing, ObjectStore, ObjectStoreError, check_key, check_prefix
+from trainyard_api.objects.base import (
+    PARTIAL,
+    ObjectInfo,
+    ObjectMissing,
+    ObjectStore,
+    ObjectStoreError,
+    ObjectStoreFull,
+    check_key,
+    check_prefix,
+)
 
 _DELETE_TRIES = 10
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FileStore(ObjectStore):
@@ -43,7 +54,8 @@ class FileStore(ObjectStore):
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise ObjectStoreError(f"cannot write {target}: {error.strerror}") from error
+            kind = ObjectStoreFull if error.errno in _FULL else ObjectStoreError
+            raise kind(f"cannot write {target}: {error.strerror}") from error
 
     def get_bytes(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         """See ObjectStore."""

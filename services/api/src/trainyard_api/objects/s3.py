@@ -10,7 +10,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from trainyard_api.objects.base import ObjectInfo, ObjectMissing, ObjectStore, ObjectStoreError, check_key, check_prefix
+from trainyard_api.objects.base import ObjectInfo, ObjectMissing, ObjectStore, ObjectStoreError, ObjectStoreFull, check_key, check_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _DELETE_BATCH = 1000
 _MISSING = {"404", "NoSuchKey", "NotFound"}
+#: Of MinIO, and of stores with quotas.
+_FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientStorage"}
 
 
 class S3Store(ObjectStore):
@@ -110,10 +112,16 @@ def _translated(key: str) -> Iterator[None]:
     """boto3's errors as this package's; messages never hold credentials."""
     try:
         yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+    except (ClientError, S3UploadFailedError) as error:
+        answer = error if isinstance(error, ClientError) else error.__context__  # boto3 says in words what S3 had answered
+        if not isinstance(answer, ClientError):
+            raise ObjectStoreError(f"S3 failed for {key}: {type(answer or error).__name__}") from error
+        told = answer.response.get("Error", {})
+        code = told.get("Code", "")
         if code in _MISSING:
             raise ObjectMissing(key) from error
+        if code in _FULL or "no space left on device" in told.get("Message", ""):
+            raise ObjectStoreFull(f"S3 has no room for {key}: {code}") from error
         raise ObjectStoreError(f"S3 refused {key}: {code}") from error
-    except (BotoCoreError, S3UploadFailedError, OSError) as error:
+    except (BotoCoreError, OSError) as error:
         raise ObjectStoreError(f"S3 failed for {key}: {type(error).__name__}") from error

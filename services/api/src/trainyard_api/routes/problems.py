@@ -10,7 +10,7 @@ from flask import Flask, Response, g, has_request_context, request
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException
 
-from trainyard_api.objects import ObjectMissing, ObjectStoreError
+from trainyard_api.objects import ObjectMissing, ObjectStoreError, ObjectStoreFull
 from trainyard_api.routes.schemas.problem import Problem, ProblemField
 from trainyard_api.services import errors as service
 from trainyard_api.services.errors import FieldError
@@ -115,10 +115,9 @@ def _store(error: Exception) -> Response:
 
 
 def _objects(error: Exception) -> Response:
-    cause = error.__cause__
     if isinstance(error, ObjectMissing):
         return problem(404, "the object store no longer holds this")
-    if (isinstance(cause, OSError) and cause.errno in _FULL) or "StorageFull" in str(error):
+    if isinstance(error, ObjectStoreFull):
         return problem(507, "the object store is full; free some space and try again")
     log.warning("%s: %s", instance(), error)
     return problem(503, "the object store does not answer now")
