@@ -175,7 +175,9 @@ def test_of_those_that_wait_the_newest_is_sent_and_the_disk_holds_no_more_than_t
     source.mkdir()
     store = Refusing(local, "job", 1, CheckpointPolicy())
     saved: list[tuple[int, int]] = []
-    uploader = CheckpointUploader(queue, store, saved=lambda step, size, _: saved.append((step, size)), remarks=Remarks(log))
+    uploader = CheckpointUploader(
+        queue, store, settled=lambda _: True, saved=lambda step, size, _: saved.append((step, size)), remarks=Remarks(log)
+    )
     for step in range(1, 30):
         (source / "state.pt").write_text(f"state {step}")
         hand_over(queue, source, step=step, metrics={"loss": step}, move=False)

@@ -16,6 +16,7 @@ from trainyard_templates import RunSpec
 from trainyard_train import api, checkpoints, records
 from trainyard_train.courier import Courier
 from trainyard_train.environment import JobEnvironment
+from trainyard_train.logs import LogShipper
 from trainyard_train.objects import Objects
 from trainyard_train.record_objects import Reported, reported_before
 from trainyard_train.run_identity import RunIdentity
@@ -80,7 +81,9 @@ def make_courier(job: JobEnvironment, before: Reported | None = None) -> Courier
     log.parent.mkdir(parents=True, exist_ok=True)
     log.touch()
     run = RunIdentity(job, objects, job.attempt_spool / "run")
-    one = Courier(job, objects, 0, records=job.attempt_spool / "records.jsonl", log=log, pid=os.getpid(), run=run, before=before)
+    lines = LogShipper(log, "logs", objects.put)
+    records = job.attempt_spool / "records.jsonl"
+    one = Courier(job, objects, 0, records=records, log=log, lines=lines, pid=os.getpid(), run=run, before=before)
     one.start()
     return one
 
@@ -232,6 +235,30 @@ def test_records_are_read_in_bounded_pieces(tmp_path: Path) -> None:
     assert read == [*range(20_000), None]
     assert largest < 5_000
     assert reader.offset == whole, "a line without its end stays for the next time"
+
+
+def test_a_checkpoint_is_complete_after_the_metrics_and_lines_before_it(
+    job: JobEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who resumes from it never reports its step again; and the machine with the rest may be lost at any moment."""
+    order: list[str] = []
+    put = Objects.put
+
+    def noted(objects: Objects, key: str, content: bytes) -> None:
+        put(objects, key, content)
+        order.extend([name for name in ("line of step 3", '"step": 3') if name.encode() in content and "/manifest" not in key] or [key])
+
+    monkeypatch.setattr(Objects, "put", noted)
+    courier = make_courier(job)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "weights").write_bytes(b"x")
+    with (job.attempt_spool / "rank-0.log").open("a") as log:
+        print("line of step 3", file=log)
+    ty.report({"loss": 0.5}, step=3, checkpoint=tmp_path / "state")
+    wait_for("the checkpoint", lambda: [key for key in order if key.endswith("/manifest.json")])
+    assert courier.close()
+    [manifest] = [place for place, key in enumerate(order) if key.endswith("/manifest.json")]
+    assert {"line of step 3", '"step": 3'} <= set(order[:manifest]), order
 
 
 def test_a_checkpoint_is_reported(courier: Courier, job: JobEnvironment, batches: Batches, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class RankAgent:
         shipper = LogShipper(self._log, f"{self._env.attempt_prefix}/logs/rank-{self._rank}", self._objects.put)
         try:
             try:
-                failure = self._train()
+                failure = self._train(shipper)
             except OSError as error:
                 failure = Failure(self._rank, time.time(), f"could not prepare the run: {error}", [], kind="infrastructure")
                 self._save(failure)
@@ -95,7 +95,7 @@ class RankAgent:
         self._stopping.set()
         self._finished.wait(STOP_SECONDS)
 
-    def _train(self) -> Failure | None:
+    def _train(self, lines: LogShipper) -> Failure | None:
         """Run the training process; how it failed, already written down, or None. Raises OSError."""
         started, started_at = time.monotonic(), time.time()
         run = RunIdentity(self._env, self._objects, self._records.with_name(f"run-of-rank-{self._rank}"))
@@ -120,6 +120,7 @@ class RankAgent:
                 self._rank,
                 records=self._records,
                 log=self._log,
+                lines=lines,
                 pid=process.pid,
                 run=run,
                 before=before,

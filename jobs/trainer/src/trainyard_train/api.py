@@ -99,12 +99,12 @@ def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.Path
     if writer is None:
         print(f"step {step}: {figures}")
         return
-    if source is not None:
-        checkpoint_queue.hand_over(Path(os.environ["TRAINYARD_CHECKPOINTS"]), source, step=step, metrics=figures, move=move)
     resumed = int(os.environ.get("TRAINYARD_RESUME_STEP") or step)
     known = _reported_before()
     new = {key: value for key, value in figures.items() if not resumed <= step <= known.get(key, step - 1)}
     writer.write("metrics", metrics=new, step=step)
+    if source is not None:  # after the record: who resumes from here never reports this step again
+        checkpoint_queue.hand_over(Path(os.environ["TRAINYARD_CHECKPOINTS"]), source, step=step, metrics=figures, move=move)
 
 
 def _checked(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -15,6 +15,8 @@ from trainyard_train.logs import Remarks
 
 POLL_SECONDS = 0.3
 RETRY_SECONDS = 1.0
+#: A checkpoint waits for the records and lines before it, but not longer than this.
+SETTLE_SECONDS = 20.0
 
 
 class CheckpointUploader:
@@ -25,11 +27,14 @@ class CheckpointUploader:
         queue: Path,
         store: CheckpointStore,
         *,
+        settled: Callable[[float], bool],
         saved: Callable[[int, int, float], None],
         remarks: Remarks,
     ) -> None:
-        """``saved`` is called with step, bytes and seconds."""
-        self._queue, self._store, self._saved, self._remarks = queue, store, saved, remarks
+        """``settled`` waits, for so many seconds at most, until all that was logged and recorded so far is in the object store too:
+        what lies before a checkpoint is never reported again. ``saved`` is called with step, bytes and seconds.
+        """
+        self._queue, self._store, self._settled, self._saved, self._remarks = queue, store, settled, saved, remarks
         self._sending: Path | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upload checkpoints", daemon=True)
@@ -37,9 +42,9 @@ class CheckpointUploader:
 
     def _run(self) -> None:
         while not self._done.wait(RETRY_SECONDS if self._sending else POLL_SECONDS):
-            self._round()
+            self._round(SETTLE_SECONDS)
 
-    def _round(self) -> None:
+    def _round(self, settle_seconds: float) -> None:
         """Send the newest that is there; one that could not be sent stays, until a newer one waits."""
         *older, newest = [None, *waiting(self._queue)]
         if newest is not None:
@@ -54,6 +59,7 @@ class CheckpointUploader:
         started = time.monotonic()
         try:
             about = json.loads((self._sending / "about.json").read_text())
+            self._settled(settle_seconds)
             size = self._store.save(about["step"], self._sending / "files", about["metrics"])
         except OSError as error:
             self._remarks.trouble("checkpoints", f"the object store refuses a checkpoint: {error}")
@@ -69,7 +75,7 @@ class CheckpointUploader:
         self._thread.join()
         deadline = time.monotonic() + seconds
         while True:
-            self._round()
+            self._round(min(seconds, SETTLE_SECONDS))
             if self._sending is None and not waiting(self._queue):
                 return True
             if time.monotonic() > deadline:

@@ -42,15 +42,19 @@ class Courier:
         *,
         records: Path,
         log: Path,
+        lines: LogShipper,
         pid: int,
         run: RunIdentity,
         before: Reported | None = None,
     ) -> None:
-        """Carry ``records`` of process ``pid``; trouble is told in ``log``. ``before``: what earlier attempts reported."""
+        """Carry ``records`` of process ``pid``; trouble is told in ``log``, which ``lines`` ships.
+
+        ``before``: what earlier attempts reported.
+        """
         self._env, self._objects, self._rank = env, objects, rank
         self._reader = RecordReader(records, is_for_agent)
         self._writer = RecordWriter(records)
-        self._remarks = Remarks(log)
+        self._remarks, self._lines = Remarks(log), lines
         self._system = SystemMetrics(pid, gpus=env.spec.resources.gpus_per_worker > 0)
         before = before or Reported()
         known = [step for key, step in before.last_steps.items() if key.startswith(SYSTEM)]
@@ -74,7 +78,9 @@ class Courier:
         self._uploader = None
         if rank == 0:
             store = CheckpointStore(objects, env.job_id, env.attempt, env.spec.checkpoints)
-            self._uploader = CheckpointUploader(env.checkpoint_queue, store, saved=self._saved, remarks=self._remarks)
+            self._uploader = CheckpointUploader(
+                env.checkpoint_queue, store, settled=self._settled, saved=self._saved, remarks=self._remarks
+            )
         self._unsent: list[tuple[str, Any]] = []
         self._event = FIRST_EVENT
         self._adding, self._going_round = threading.Lock(), threading.Lock()
@@ -168,6 +174,10 @@ class Courier:
             model = {key: record[key] for key in ("name", "version", "uri")}
             with self._adding:
                 self._unsent.append((f"{self._env.attempt_prefix}/model.json", model))
+
+    def _settled(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        return self._shipper.catch_up(seconds) and self._lines.catch_up(max(0.0, deadline - time.monotonic()))
 
     def _saved(self, step: int, size: int, seconds: float) -> None:
         self.add_event("checkpoint", f"step {step}", time.time(), {"step": step, "bytes": size, "seconds": round(seconds, 3)})

@@ -32,7 +32,7 @@ class LogShipper:
         self._path, self._prefix, self._put, self._suffix, self._interval = path, prefix, put, suffix, interval
         #: How many bytes of the file are in the object store.
         self.offset = offset
-        self._done = threading.Event()
+        self._done, self._wake, self._moved = threading.Event(), threading.Event(), threading.Condition()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         self._thread = threading.Thread(target=self._run, name=f"ship {path.name}", daemon=True)
@@ -46,18 +46,30 @@ class LogShipper:
         if not content:
             return False
         self._put(f"{self._prefix}/{self.offset:012d}{self._suffix}", content)
-        self.offset += len(content)
+        with self._moved:
+            self.offset += len(content)
+            self._moved.notify_all()
         return True
 
     def _run(self) -> None:
-        while not self._done.wait(self._interval):
+        while not self._done.is_set():
+            self._wake.wait(self._interval)
+            self._wake.clear()
             with contextlib.suppress(OSError):
-                while self._ship():
+                while self._ship() and not self._done.is_set():
                     pass
+
+    def catch_up(self, seconds: float) -> bool:
+        """Return when what the file holds now is in the object store; False when it is not after ``seconds``."""
+        size = self._path.stat().st_size
+        self._wake.set()
+        with self._moved:
+            return self._moved.wait_for(lambda: self.offset >= size, seconds if self._thread.is_alive() else 0)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> bool:
         """Ship the rest; False when the object store would not take it for ``seconds``."""
         self._done.set()
+        self._wake.set()
         self._thread.join()
         deadline = time.monotonic() + seconds
         while True:
