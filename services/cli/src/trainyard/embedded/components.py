@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ _PACKAGES = ("trainyard_api", "trainyard_train", "ray", "mlflow", "gunicorn", "t
 #: Training code gets its data from the object store; Ray's own shared memory carries small things only.
 _OBJECT_STORE_BYTES = 256 * 2**20
 _API_THREADS = 48
+#: What the API and the controller may be told of servers elsewhere, in place of files below the state folder.
+_STORES = ("TRAINYARD_DATABASE_URL", "TRAINYARD_OBJECT_STORE_URL")
+_MLFLOW_DATABASE = "TRAINYARD_MLFLOW_DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,18 @@ def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
 
 def _mlflow(config: PlatformConfig, base: Mapping[str, str]) -> Component:
     argv = _module("mlflow", "server", "--host", HOST, "--port", str(config.mlflow_port), "--workers", "1")
-    argv += ["--backend-store-uri", f"sqlite:///{config.state_dir}/mlflow.db"]
     argv += ["--artifacts-destination", str(config.state_dir / "mlflow-artifacts")]
     environment = {**base, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    # Not an argument: everybody can read those, and the URL may hold a password.
+    database = os.environ.get(_MLFLOW_DATABASE) or f"sqlite:///{config.state_dir}/mlflow.db"
+    environment["MLFLOW_BACKEND_STORE_URI"] = re.sub(r"^postgres(ql)?:", "postgresql+psycopg2:", database)  # the driver that is installed
     return Component("mlflow", "MLflow", argv, environment)
 
 
 def _platform_environment(config: PlatformConfig, base: Mapping[str, str]) -> dict[str, str]:
     return {
         **base,
+        **{name: os.environ[name] for name in _STORES if os.environ.get(name)},
         "TRAINYARD_STATE_DIR": str(config.state_dir),
         "TRAINYARD_MLFLOW_URL": config.mlflow_url,
         "TRAINYARD_RAY_ADDRESS": config.ray_dashboard_url,
