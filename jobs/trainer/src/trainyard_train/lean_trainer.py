@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+import ray
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.execution.callback import WorkerCallback
+from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
+from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 
@@ -31,11 +35,37 @@ class LastWords(WorkerCallback):  # type: ignore[misc]  # Ray is not typed
         stop_rank()
 
 
+class AloneWorkerGroup(WorkerGroup):  # type: ignore[misc]  # Ray is not typed
+    """Workers that are told of no controller: it is no actor, and they have nothing to ask it."""
+
+    def _init_train_context_on_workers(self, workers: list[Any], sync_actor: Any, train_context_args: dict[str, list[Any]]) -> None:
+        told = [
+            worker.actor.init_train_context.remote(
+                train_run_context=self._train_run_context,
+                distributed_context=worker.distributed_context,
+                synchronization_actor=sync_actor,
+                storage_context=self._storage_context,
+                worker_callbacks=self._worker_callbacks_to_propagate,
+                controller_actor=None,
+                **{name: values[number] for name, values in train_context_args.items()},
+            )
+            for number, worker in enumerate(workers)
+        ]
+        ray.get(told)
+        self._decorate_worker_log_file_paths(workers)
+
+
+class DriverController(TrainController):  # type: ignore[misc]  # Ray is not typed
+    """Ray Train's controller, in the driver's own process."""
+
+    worker_group_cls = AloneWorkerGroup
+
+
 class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not typed
     """A run of N workers that feed themselves, in a Ray job of their own.
 
-    Left out, each a process of its own beside the ranks: the manager of Ray Data sets (there are none), the cleaner of placement
-    groups that outlive their controller (they end with the Ray job), and the autoscaling coordinator.
+    Left out, each a process of its own beside the ranks: the controller (the driver does its work), the manager of Ray Data sets (there
+    are none), the cleaner of placement groups that outlive their controller (they end with the Ray job), and the autoscaling coordinator.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
@@ -44,4 +74,6 @@ class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not type
         return [*needed, LastWords()]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
-        return super()._initialize_and_run_controller(**{**arguments, "scaling_policy": UnannouncedScaling(self.scaling_config)})
+        controller = DriverController(**{**arguments, "scaling_policy": UnannouncedScaling(self.scaling_config)})
+        asyncio.run(controller.run())
+        return controller.get_result()
