@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from trainyard.embedded import lifecycle
 from trainyard.embedded.components import components
 from trainyard.embedded.config import PlatformConfig, free_ports
 from trainyard.embedded.processes import marked_processes, start, sweep
@@ -21,6 +22,18 @@ def fresh_config(folder: Path) -> PlatformConfig:
     """A platform in ``folder`` on free ports."""
     port, mlflow, dashboard, ray = free_ports(4)
     return PlatformConfig(folder, port=port, mlflow_port=mlflow, ray_dashboard_port=dashboard, ray_port=ray)
+
+
+@contextlib.contextmanager
+def fresh_platform() -> Iterator[PlatformConfig]:
+    """A platform in a temporary folder."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    config = fresh_config(folder)
+    try:
+        with lifecycle.platform(config):
+            yield config
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

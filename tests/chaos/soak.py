@@ -1,4 +1,4 @@
-"""One short job after another, each with a fault drawn by chance, for a bounded time."""
+"""Many short jobs, a few at once, each with a fault drawn by chance, for a bounded time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
-from tests.chaos.yard import Yard
+import httpx
+
+from tests.chaos.embedded import EmbeddedYard
+from trainyard.errors import TrainyardError
+
+T = TypeVar("T")
 
 STEPS = 30
 #: Faults by name, and in how many attempts the job then succeeds.
-FAULTS: dict[str, tuple[Callable[[Yard, str], None], int]] = {
+FAULTS: dict[str, tuple[Callable[[EmbeddedYard, str], None], int]] = {
     "none": (lambda yard, job_id: None, 1),
     "rank killed": (lambda yard, job_id: yard.signal_rank(job_id, 0, signal.SIGKILL), 2),
     "driver killed": (lambda yard, job_id: yard.kill_driver(job_id), 2),
@@ -21,25 +28,47 @@ FAULTS: dict[str, tuple[Callable[[Yard, str], None], int]] = {
 }
 
 
-def soak(yard: Yard, jobs: int, seed: int, minutes: float, say: Callable[[str], None]) -> list[str]:
-    """Run them; the failures, a sentence each. Stops after so many minutes, whatever is left."""
-    chance, deadline, failures = random.Random(seed), time.monotonic() + 60 * minutes, []
+def _patiently(yard: EmbeddedYard, call: Callable[[], T]) -> T:
+    """The answer, also when another job's fault takes the API or MLflow away meanwhile."""
+    for _ in range(10):
+        try:
+            return call()
+        except (TrainyardError, httpx.HTTPError):
+            yard.await_ready()
+    return call()
+
+
+def soak(yard: EmbeddedYard, jobs: int, seed: int, minutes: float, at_once: int, say: Callable[[str], None]) -> list[str]:
+    """Run them; the failures, a sentence each. Starts no more after so many minutes."""
+    chance, deadline = random.Random(seed), time.monotonic() + 60 * minutes
+    plans = [(number, chance.choice(list(FAULTS)), 3 + chance.randrange(10)) for number in range(1, jobs + 1)]
     memory = yard.part("controller").memory_info().rss
-    for number in range(1, jobs + 1):
+
+    def one(plan: tuple[int, str, int]) -> str | None:
+        number, fault, step = plan
         if time.monotonic() > deadline:
-            say(f"{minutes:g} minutes are over after {number - 1} of {jobs} jobs")
-            break
-        fault = chance.choice(list(FAULTS))
+            return None
         inject, attempts = FAULTS[fault]
         try:
-            job_id = yard.submit("steps.py", STEPS, 0.1, 5)
-            yard.await_step(job_id, 3 + chance.randrange(10))
+            job_id = _patiently(yard, lambda: yard.submit("steps.py", STEPS, 0.1, 5, key=f"soak-{seed}-{number}"))
+            yard.await_step(job_id, step)
             inject(yard, job_id)
-            yard.assert_whole(job_id, STEPS, attempts=attempts)
-            yard.await_ready()
-            say(f"job {number}: {fault}: whole")
+            yard.ended(job_id)
+            _patiently(yard, lambda: yard.assert_whole(job_id, STEPS, attempts=attempts))
         except Exception as error:
-            failures.append(f"job {number}: {fault}: {error}")
-            say(failures[-1])
+            verdict = f"LOST: {error}"
+        else:
+            verdict = "whole"
+        say(f"job {number}: {fault}: {verdict}")
+        return verdict
+
+    with ThreadPoolExecutor(at_once) as pool:
+        verdicts = list(pool.map(one, plans))
+    yard.await_ready()
+    say(f"{len([one for one in verdicts if one])} of {jobs} jobs, {verdicts.count('whole')} of them whole")
     say(f"the controller's memory went from {memory / 2**20:.0f} to {yard.part('controller').memory_info().rss / 2**20:.0f} MiB")
-    return failures
+    return [
+        f"job {number}: {fault}: {verdict}"
+        for (number, fault, _), verdict in zip(plans, verdicts, strict=True)
+        if verdict not in (None, "whole")
+    ]

@@ -4,17 +4,16 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kubernetes import client, config
+from tests.cluster.kubectl import Kubectl, kubectl_of
 from tests.cluster.report import write_report
 from tests.cluster.tiny_image import layer, push, toolbox_program
 
 CLUSTER = Path(__file__).parents[2] / "scripts" / "cluster"
-
-Kubectl = Callable[..., str]
 #: Names of namespaces that the tests make and take away.
 _OURS = re.compile(r"test-.*|.*-test(-.*)?|kueue-system")
 
@@ -44,18 +43,8 @@ def _refuse_leftovers(kubeconfig: Path) -> None:
 
 @pytest.fixture(scope="session")
 def kubectl(kubeconfig: Path) -> Kubectl:
-    """``kubectl("get", "pods", input=None, seconds=300) -> str``: standard output; AssertionError with what kubectl said when it fails."""
-    from workbench.go_tools import KUBERNETES, build
-
-    program = build(KUBERNETES)["kubectl"]
-
-    def run(*arguments: str, input: str | None = None, seconds: float = 300) -> str:
-        command = [str(program), f"--kubeconfig={kubeconfig}", *arguments]
-        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=seconds)
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}"
-        return done.stdout
-
-    return run
+    """kubectl, as an administrator of the cluster."""
+    return kubectl_of(kubeconfig)
 
 
 @pytest.fixture(scope="session")

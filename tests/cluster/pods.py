@@ -1,10 +1,9 @@
 """Pods of the tests' own image, as Pod Security `restricted` wants them."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-Kubectl = Callable[..., str]
+from tests.cluster.kubectl import Kubectl
 
 
 def pod(name: str, image: str, *arguments: str, claim: str | None = None, labels: dict[str, str] | None = None) -> dict[str, Any]:

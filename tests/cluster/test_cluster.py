@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.conftest import CLUSTER
-from tests.cluster.pods import Kubectl, create, in_pod, pod, serving
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.pods import create, in_pod, pod, serving
 from tests.cluster.tiny_image import delete_blob, layer, push, toolbox_program
 from tests.support.waiting import wait_for
 

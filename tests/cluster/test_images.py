@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from tests.cluster.images import push_images
-from tests.cluster.pods import Kubectl, create, in_pod, serving
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.pods import create, in_pod, serving
 
 pytestmark = pytest.mark.cluster
 

@@ -1,7 +1,8 @@
 """A NetworkPolicy blocks what it says, and nothing else."""
 
 import pytest
-from tests.cluster.pods import Kubectl, create, in_pod, serving
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.pods import create, in_pod, serving
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.cluster

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from kubernetes import client, config, watch
 from tests.cluster.images import push_images
+from tests.cluster.kubectl import Kubectl
 from tests.support.waiting import wait_for
 
 from workbench.charts.kuberay import put_kuberay
@@ -23,7 +24,6 @@ pytestmark = pytest.mark.cluster
 MANIFESTS = Path(__file__).parent / "manifests"
 ENDED = {"SUCCEEDED", "FAILED", "STOPPED"}
 
-Kubectl = Callable[..., str]
 Helm = Callable[..., str]
 Image = Callable[[str], tuple[str, str]]
 

@@ -40,41 +40,73 @@ def build_minio() -> Path:
         raise ServerUnavailable(str(reason)) from reason
 
 
-@contextmanager
-def minio_server(*folders: Path, host: str = "127.0.0.1") -> Iterator[Minio]:
-    """Start a server on an address of this machine, on ``folders`` or a temporary one. Raises ServerUnavailable."""
-    binary = build_minio()
-    user, password = "trainyard-test", "trainyard-test-secret"
-    with tempfile.TemporaryDirectory(prefix="trainyard-minio-", ignore_cleanup_errors=True) as home:
-        port, log = free_port(), Path(home, "server.log")
+class MinioServer:
+    """One server; ``endpoint`` stays the same over restarts."""
+
+    def __init__(self, home: Path, *folders: Path, host: str = "127.0.0.1") -> None:
+        """Keeps its objects in ``folders``, or below ``home`` beside its log; listens after ``start``. Raises ServerUnavailable."""
+        user, password = "trainyard-test", "trainyard-test-secret"
+        self._home, port = home, free_port()
         places = [str(folder) for folder in folders] or [f"{home}/data"]
-        command = [binary, "server", "--address", f"{host}:{port}", "--console-address", f"127.0.0.1:{free_port()}", *places]
-        environment = {
-            "HOME": home,
+        console = f"127.0.0.1:{free_port()}"
+        self._command = [build_minio(), "server", "--address", f"{host}:{port}", "--console-address", console, *places]
+        self._variables = {
+            "HOME": str(home),
             "PATH": os.environ["PATH"],
             "MINIO_ROOT_USER": user,
             "MINIO_ROOT_PASSWORD": password,
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",
         }
-        with log.open("wb") as output:
-            server = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=home)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoint = f"http://{host}:{port}"
+        self.environment = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": user,
+            "AWS_SECRET_ACCESS_KEY": password,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def start(self) -> None:
+        """Start it, and return when it answers. Raises ServerUnavailable."""
+        log = self._home / "server.log"
+        with log.open("ab") as output:
+            self._process = process = subprocess.Popen(self._command, env=self._variables, stdout=output, stderr=output, cwd=self._home)
+        wait_for("MinIO", lambda: _answers(self.endpoint, process, log), seconds=60)
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self._process is not None:
+            end(self._process)
+            self._process = None
+
+    def kill(self) -> None:
+        """SIGKILL it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def running_minio(*folders: Path, host: str = "127.0.0.1") -> Iterator[MinioServer]:
+    """A server that answers, on ``folders`` or a temporary one. Raises ServerUnavailable."""
+    with tempfile.TemporaryDirectory(prefix="trainyard-minio-", ignore_cleanup_errors=True) as home:
+        server = MinioServer(Path(home), *folders, host=host)
         try:
-            endpoint = f"http://{host}:{port}"
-            wait_for("MinIO", lambda: _answers(endpoint, server, log), seconds=60)
-            yield Minio(
-                endpoint,
-                {
-                    "AWS_ENDPOINT_URL": endpoint,
-                    "AWS_ACCESS_KEY_ID": user,
-                    "AWS_SECRET_ACCESS_KEY": password,
-                    "AWS_REGION": "us-east-1",
-                    "AWS_DEFAULT_REGION": "us-east-1",
-                    "AWS_EC2_METADATA_DISABLED": "true",
-                },
-            )
+            server.start()
+            yield server
         finally:
-            end(server)
+            server.stop()
+
+
+@contextmanager
+def minio_server(*folders: Path, host: str = "127.0.0.1") -> Iterator[Minio]:
+    """Start a server on an address of this machine, on ``folders`` or a temporary one. Raises ServerUnavailable."""
+    with running_minio(*folders, host=host) as server:
+        yield Minio(server.endpoint, server.environment)
 
 
 def _answers(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> bool:

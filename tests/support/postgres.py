@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for the tests: a throwaway cluster on 127.0.0.1, without durability."""
+"""A real PostgreSQL server for the tests: a throwaway cluster on 127.0.0.1, without durability unless it is asked for."""
 
 import os
 import pwd
@@ -8,10 +8,11 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 
 from tests.support.processes import ServerUnavailable, end, free_port
@@ -27,33 +28,69 @@ _PLACES = (
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=200")
 
 
-@contextmanager
-def postgres_server() -> Iterator[str]:
-    """Start a server; the URL of its ``postgres`` database. Raises ServerUnavailable when none is installed."""
-    programs = _programs()
-    account = _account()
-    home = Path(tempfile.mkdtemp(prefix="trainyard-postgres-"))
-    try:
-        if account:
-            os.chown(home, account["user"], account["group"])
-        data, port = home / "data", free_port()
-        initdb = [programs / "initdb", "-D", data, "-U", "trainyard", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        made = subprocess.run(initdb, capture_output=True, text=True, cwd=home, **account)
+class PostgresServer:
+    """One server below ``home``; ``url`` (of its ``postgres`` database) stays the same over restarts."""
+
+    def __init__(self, home: Path, settings: tuple[str, ...] = _FAST) -> None:
+        """Make its files; it listens after ``start``. Raises ServerUnavailable when none is installed."""
+        self._programs, self._account, self._home = _programs(), _account(), home
+        if self._account:
+            os.chown(home, self._account["user"], self._account["group"])
+        self._port = free_port()
+        self._settings = [
+            word for setting in (*settings, "listen_addresses=127.0.0.1", "unix_socket_directories=") for word in ("-c", setting)
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://trainyard@127.0.0.1:{self._port}/postgres"
+        initdb = [self._programs / "initdb", "-D", home / "data", "-U", "trainyard", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        made = subprocess.run(initdb, capture_output=True, text=True, cwd=home, **self._account)
         if made.returncode:
             raise ServerUnavailable(f"initdb failed: {made.stderr.strip()[-500:]}")
-        settings = [word for setting in (*_FAST, "listen_addresses=127.0.0.1", "unix_socket_directories=") for word in ("-c", setting)]
-        with (home / "server.log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-p", str(port), *settings], stdout=log, stderr=log, cwd=home, **account
-            )
+
+    def start(self) -> None:
+        """Start it, and return when it answers: after a crash, when it has recovered. Raises ServerUnavailable."""
+        command = [self._programs / "postgres", "-D", self._home / "data", "-p", str(self._port), *self._settings]
+        with (self._home / "server.log").open("ab") as log:
+            self._process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._home, **self._account)
+        wait_for("PostgreSQL", lambda: _answers(self.url, process, self._home / "server.log"), seconds=60)
+
+    def stop(self) -> None:
+        """End it in order, whoever is connected."""
+        if self._process is not None:
+            end(self._process, signal.SIGINT)
+            self._process = None
+
+    def kill(self) -> None:
+        """SIGKILL it and every process of it."""
+        if self._process is not None:
+            root = psutil.Process(self._process.pid)
+            for process in [root, *root.children(recursive=True)]:
+                with suppress(psutil.Error):
+                    process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def running_postgres(settings: tuple[str, ...] = _FAST) -> Iterator[PostgresServer]:
+    """A server that answers, in a temporary folder. Raises ServerUnavailable when none is installed."""
+    home = Path(tempfile.mkdtemp(prefix="trainyard-postgres-"))
+    try:
+        server = PostgresServer(home, settings)
         try:
-            url = f"postgresql://trainyard@127.0.0.1:{port}/postgres"
-            wait_for("PostgreSQL", lambda: _answers(url, server, home / "server.log"))
-            yield url
+            server.start()
+            yield server
         finally:
-            end(server, signal.SIGINT)
+            server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL of a server that answers. Raises ServerUnavailable when none is installed."""
+    with running_postgres() as server:
+        yield server.url
 
 
 @contextmanager

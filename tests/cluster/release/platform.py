@@ -4,12 +4,13 @@ import base64
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.images import push_images
+from tests.cluster.kubectl import Kubectl
 
 from trainyard import Client
 from workbench.charts.kueue import kueue_chart
@@ -17,7 +18,6 @@ from workbench.charts.vendor import vendor
 from workbench.go_tools import HELM, KUBERNETES, build
 from workbench.paths import ROOT
 
-Kubectl = Callable[..., str]
 CHART = ROOT / "charts" / "trainyard"
 #: Value of the chart to image of ./scripts/images.
 _IMAGES = {

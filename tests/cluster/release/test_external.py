@@ -10,7 +10,8 @@ from typing import Any
 from urllib.request import HTTPRedirectHandler, Request
 
 import pytest
-from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.release.platform import Platform, pushed_tags
 from tests.support.waiting import wait_for
 
 from workbench.go_tools import KUBERAY_OPERATOR, module_folder

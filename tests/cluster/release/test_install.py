@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cluster.kubectl import Kubectl
 from tests.cluster.pods import in_pod, serving
-from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.release.platform import Platform, pushed_tags
 from tests.support.waiting import wait_for
 
 from trainyard import Client

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from tests.api.engines.test_contract import *  # noqa: F403 - the contract's tests, on this file's bench
-from tests.cluster.test_rayjob import Kubectl, helm, image, kuberay, kueue, queue, team  # noqa: F401 - fixtures
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.test_rayjob import helm, image, kuberay, kueue, queue, team  # noqa: F401 - fixtures
 from tests.support.engines import PROGRAMS, Bench, program
 from tests.support.minio import Minio, minio_server
 from tests.support.waiting import wait_for

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.release.platform import Platform, pushed_tags
 from tests.embedded.test_jobs import *  # noqa: F403 - the tests, on this file's site
 from tests.support.outcome import Outcome
 from tests.support.site import Site, run_command

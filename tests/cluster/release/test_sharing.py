@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client, config, watch
-from tests.cluster.release.platform import Kubectl, Platform, pushed_tags
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.release.platform import Platform, pushed_tags
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
