@@ -1,69 +1,112 @@
-"""`python -m tests.bench [FIGURE...] [--pairs N]`: measure, print, and (for all figures) write docs/benchmarks.md."""
+"""`python -m tests.bench [FIGURE...] [--pairs N] [--write]`: measure and print; with --write docs/benchmarks.md too."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import contextlib
+import shlex
 import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
-from tests.bench import embedded, jobs, portal, report
-from tests.bench.by_hand import fresh_config
+from playwright.sync_api import Browser
+
+from tests.bench import cold_start, control_plane, embedded, jobs, portal, report
+from tests.bench.by_hand import fresh_platform
 from tests.bench.goals import Goal
-from tests.bench.pairs import Figure, spread
-from trainyard.embedded import lifecycle
+from tests.bench.pairs import Figure
+from tests.chaos.kubernetes import cluster_yard
+from trainyard.embedded.config import PlatformConfig
 
-PORTAL = ("portal-size", "portal-jobs", "portal-compare", "portal-log")
-FIGURES = ("start-up", "idle-memory", "first-step", "throughput", *PORTAL)
-#: `portal` stands for all of the portal's.
-GROUPS = {"portal": PORTAL}
+Row = Figure | Goal
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What some figures are measured on, started once for all of them; each measure is given it and the number of pairs."""
+
+    name: str
+    opened: Callable[[], AbstractContextManager[Any]]
+    measures: Mapping[str, Callable[[Any, int], Sequence[Row]]]
+
+
+@contextlib.contextmanager
+def _portal() -> Iterator[tuple[Browser, PlatformConfig]]:
+    portal.build()
+    with fresh_platform() as config, portal.chromium() as browser:
+        yield browser, config
+
+
+GROUNDS = (
+    Ground(
+        "embedded",
+        contextlib.nullcontext,
+        {
+            "start-up": lambda _, pairs: [embedded.start_up(pairs)],
+            "idle-memory": lambda _, pairs: [embedded.idle_memory(min(3, pairs))],
+            "jobs-list": lambda _, pairs: control_plane.jobs_list(pairs),
+            "chart": lambda _, pairs: control_plane.chart(pairs),
+            "metrics-rate": lambda _, pairs: control_plane.metrics_rate(pairs),
+        },
+    ),
+    Ground(
+        "jobs",
+        fresh_platform,
+        {
+            "first-step": lambda config, pairs: [jobs.first_step(pairs, config)],
+            "throughput": lambda config, pairs: [jobs.throughput(pairs, config)],
+        },
+    ),
+    Ground(
+        "portal",
+        _portal,
+        {
+            "portal-size": lambda both, _: [portal.size(*both)],
+            "portal-log": lambda both, _: [portal.log_line(*both)],
+            "portal-compare": lambda both, pairs: [portal.compare(*both, pairs)],
+            "portal-jobs": lambda both, pairs: [portal.jobs_list(*both, pairs)],
+        },
+    ),
+    Ground(
+        "cluster",
+        cluster_yard,
+        {
+            "cold-start": lambda yard, pairs: [cold_start.against_sample(yard, pairs, "image-classification")],
+            "cold-start-tabular": lambda yard, pairs: [cold_start.against_sample(yard, pairs, "tabular")],
+            "cold-start-tax": lambda yard, pairs: [cold_start.against_identical(yard, pairs, "image-classification")],
+        },
+    ),
+)
 
 
 def main() -> int:
     """Measure the figures that were asked for."""
+    names = [name for ground in GROUNDS for name in (ground.name, *ground.measures)]
     parser = argparse.ArgumentParser(prog="./scripts/bench", description=__doc__)
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"one of {', '.join(FIGURES)}, or portal; all when none is given")
+    parser.add_argument(
+        "figures",
+        nargs="*",
+        metavar="FIGURE",
+        help=f"of {', '.join(names)}; all when none is given. `cluster` needs the Kubernetes of ./scripts/cluster",
+    )
     parser.add_argument("--pairs", type=int, default=7, help="pairs of readings per figure (default 7)")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, in place of earlier ones")
     options = parser.parse_args()
-    if unknown := set(options.figures) - set(FIGURES) - set(GROUPS):
+    if unknown := set(options.figures) - set(names):
         parser.error(f"unknown figure {', '.join(sorted(unknown))}")
-    wanted = [name for figure in options.figures or FIGURES for name in GROUPS.get(figure, (figure,))]
-    found: list[Figure] = []
-    if "start-up" in wanted:
-        found.append(embedded.start_up(options.pairs))
-    if "idle-memory" in wanted:
-        found.append(embedded.idle_memory(min(3, options.pairs)))
-    if {"first-step", "throughput"} & set(wanted):
-        folder = Path(tempfile.mkdtemp(prefix="bench-"))
-        config = fresh_config(folder)
-        with lifecycle.platform(config):
-            if "first-step" in wanted:
-                found.append(jobs.first_step(options.pairs, config))
-            if "throughput" in wanted:
-                found.append(jobs.throughput(options.pairs, config))
-        shutil.rmtree(folder, ignore_errors=True)
-    goals: list[Goal] = []
-    if set(PORTAL) & set(wanted):
-        portal.build()
-        folder = Path(tempfile.mkdtemp(prefix="bench-"))
-        config = fresh_config(folder)
-        with lifecycle.platform(config), portal.chromium() as browser:
-            if "portal-size" in wanted:
-                found.append(portal.size(browser, config))
-            if "portal-log" in wanted:
-                goals.append(portal.log_line(browser, config))
-            if "portal-compare" in wanted:
-                goals.append(portal.compare(browser, config, options.pairs))
-            if "portal-jobs" in wanted:
-                goals.append(portal.jobs_list(browser, config, options.pairs))
-        shutil.rmtree(folder, ignore_errors=True)
-    for goal in goals:
-        print(goal)
-    for figure in found:
-        print(f"{figure.title}: ratio {spread(figure.ratios)}, goal {figure.goal} {'met' if figure.met else 'NOT met'}")
-    if not options.figures:
-        report.write(found, goals, " ".join(["./scripts/bench", *sys.argv[1:]]))
+    for ground in GROUNDS:
+        whole = not options.figures or ground.name in options.figures
+        wanted = [measure for name, measure in ground.measures.items() if whole or name in options.figures]
+        if not wanted:
+            continue
+        with ground.opened() as opened:
+            for measure in wanted:
+                for row in measure(opened, options.pairs):
+                    print(row, flush=True)
+                    if options.write:
+                        report.put(row, shlex.join(["./scripts/bench", *sys.argv[1:]]))
     return 0
 
 

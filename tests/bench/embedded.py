@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from pathlib import Path
 
-from tests.bench.by_hand import fresh_config, memory_mb, ray_and_mlflow
+from tests.bench.by_hand import fresh_platform, memory_mb, ray_and_mlflow
 from tests.bench.pairs import Figure, alternate
-from trainyard.embedded import lifecycle
 
 SETTLE_SECONDS = 15
 
@@ -18,12 +14,9 @@ def start_up(pairs: int) -> Figure:
     """Seconds from `up` to every part ready, on an empty state folder."""
 
     def ours() -> float:
-        folder = Path(tempfile.mkdtemp(prefix="bench-"))
         begun = time.monotonic()
-        with lifecycle.platform(fresh_config(folder)):
-            seconds = time.monotonic() - begun
-        shutil.rmtree(folder, ignore_errors=True)
-        return seconds
+        with fresh_platform():
+            return time.monotonic() - begun
 
     def theirs() -> float:
         with ray_and_mlflow() as (seconds, _):
@@ -38,13 +31,9 @@ def idle_memory(pairs: int) -> Figure:
     """MiB of all processes after they settled, nothing submitted."""
 
     def ours() -> float:
-        folder = Path(tempfile.mkdtemp(prefix="bench-"))
-        config = fresh_config(folder)
-        with lifecycle.platform(config):
+        with fresh_platform() as config:
             time.sleep(SETTLE_SECONDS)
-            figure = memory_mb(config.marker)
-        shutil.rmtree(folder, ignore_errors=True)
-        return figure
+            return memory_mb(config.marker)
 
     def theirs() -> float:
         with ray_and_mlflow() as (_, marker):

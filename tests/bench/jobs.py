@@ -44,13 +44,13 @@ def first_step(pairs: int, config: PlatformConfig) -> Figure:
             parameters = template.render(template.validate({"epochs": 1, "checkpoint_every": 0})).config
             with tempfile.TemporaryDirectory() as folder:
                 stamp = Path(folder) / "first-step"
-                argument = json.dumps({**parameters, "workers": WORKERS, "stamp": str(stamp)})
+                argument = json.dumps({**parameters, "trainer": "image_classification", "workers": WORKERS, "stamp": str(stamp)})
                 environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file)}
                 environment |= {"RAY_ADDRESS": config.ray_dashboard_url}
                 submit = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", "--", sys.executable]
                 begun = time.time()
                 subprocess.run(
-                    [*submit, str(WORKLOADS / "ray_train_digits.py"), argument],
+                    [*submit, str(WORKLOADS / "ray_train_ready.py"), argument],
                     env=environment,
                     check=True,
                     capture_output=True,

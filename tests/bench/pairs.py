@@ -32,6 +32,11 @@ class Figure:
         median = statistics.median(self.ratios)
         return median <= self.goal if self.better == "lower" else median >= self.goal
 
+    def __str__(self) -> str:
+        """The ratio and its goal, as a line."""
+        sides = f"{spread(self.ours)} {self.unit} against {spread(self.theirs)} {self.unit} of {self.peer}"
+        return f"{self.title}: ratio {spread(self.ratios)}, goal {self.goal} {'met' if self.met else 'NOT met'}: {sides}"
+
 
 def alternate(title: str, pairs: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[list[float], list[float]]:
     """Measure both sides ``pairs`` times, changing who goes first."""

@@ -1,50 +1,74 @@
-"""The page of figures: one row each, with the machine and the command."""
+"""The page of figures: one row each with its day, machine and command; measuring a figure again replaces its row."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from tests.bench.goals import Goal
 from tests.bench.pairs import Figure, spread
 
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, READINGS = DOCS / "benchmarks.md", DOCS / "benchmarks.json"
 _HEAD = """# Benchmarks
 
 Each figure is Trainyard against a peer on the same machine in the same session, the two alternating; median, with the range in brackets.
-A ratio is taken pair by pair. Written by `./scripts/bench`; the figures are of that machine and that day, the ratios are what carries over.
-
+A ratio is taken pair by pair. Written by `./scripts/bench --write` from docs/benchmarks.json, which holds every reading; the figures are of
+that machine and that day, the ratios are what carries over.
 """
 
 
-def write(figures: list[Figure], goals: list[Goal], command: str) -> None:
-    """Replace the page."""
+def put(row: Figure | Goal, command: str) -> None:
+    """Keep the readings in place of earlier ones of the same figure, and write the page anew."""
+    known: dict[str, Any] = json.loads(READINGS.read_text()) if READINGS.exists() else {}
+    known[_key(row)] = {
+        "kind": type(row).__name__,
+        "day": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": machine(),
+        "command": command,
+        **dataclasses.asdict(row),
+    }
+    READINGS.write_text(json.dumps(known, indent=1) + "\n")
+    PAGE.write_text(page(known))
+
+
+def machine() -> str:
+    """Processors, memory, system and Python of this one."""
     memory = psutil.virtual_memory().total / 2**30
-    lines = [
-        _HEAD + f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}; `{command}`.",
-        "",
-        "| figure | Trainyard | peer | ratio | goal | pairs |",
-        "|---|---|---|---|---|---|",
-    ]
-    for figure in figures:
+    return f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def _key(row: Figure | Goal) -> str:
+    return f"{row.title} / {row.peer}" if isinstance(row, Figure) else f"{row.title} / itself"
+
+
+def page(known: dict[str, Any]) -> str:
+    """The page of these figures."""
+    fields = {Figure: {one.name for one in dataclasses.fields(Figure)}, Goal: {one.name for one in dataclasses.fields(Goal)}}
+    figures = [(Figure(**{k: v for k, v in one.items() if k in fields[Figure]}), one) for one in known.values() if one["kind"] == "Figure"]
+    goals = [(Goal(**{k: v for k, v in one.items() if k in fields[Goal]}), one) for one in known.values() if one["kind"] == "Goal"]
+    lines = [_HEAD, "| figure | Trainyard | peer | ratio | goal | pairs | day |", "|---|---|---|---|---|---|---|"]
+    for figure, about in figures:
         sign = "<=" if figure.better == "lower" else ">="
-        digits = 2 if figure.unit == "s" else 0
-        lines.append(
-            f"| {figure.title} | {spread(figure.ours, digits)} {figure.unit} "
-            f"| {figure.peer}: {spread(figure.theirs, digits)} {figure.unit} "
-            f"| **{spread(figure.ratios)}** | {sign} {figure.goal}{'' if figure.met else ': not met'} | {len(figure.ours)} |"
-        )
-    if goals:
-        lines += ["", "| figure without a peer | reading | range | goal | readings |", "|---|---|---|---|---|"]
-    for goal in goals:
+        ours, theirs = (f"{spread(one, 2 if figure.unit == 's' else 0)} {figure.unit}" for one in (figure.ours, figure.theirs))
+        goal = f"{sign} {figure.goal}{'' if figure.met else ': not met'}"
+        cells = [figure.title, ours, f"{figure.peer}: {theirs}", f"**{spread(figure.ratios)}**", goal, str(len(figure.ours)), about["day"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "| figure without a peer | reading | range | goal | readings | day |", "|---|---|---|---|---|---|"]
+    for goal, about in goals:
         lines.append(
             f"| {goal.title} | **{goal.rank} {goal.value:.2f} {goal.unit}** | {min(goal.readings):.2f} to {max(goal.readings):.2f} "
-            f"| <= {goal.most:g}{'' if goal.met else ': not met'} | {len(goal.readings)} |"
+            f"| <= {goal.most:g}{'' if goal.met else ': not met'} | {len(goal.readings)} | {about['day']} |"
         )
-    notes = [f"- {figure.title}: {figure.note}" for figure in [*figures, *goals] if figure.note]
-    PAGE.write_text("\n".join([*lines, "", *notes, ""] if notes else [*lines, ""]))
+    if notes := [f"- {row.title}: {row.note}" for row, _ in (*figures, *goals) if row.note]:
+        lines += ["", *notes]
+    lines += ["", "Measured by:", ""]
+    lines += sorted({f"- {about['day']}, {about['machine']}: `{about['command']}`" for _, about in (*figures, *goals)})
+    return "\n".join([*lines, ""])

@@ -1,5 +1,6 @@
-"""The peer of a submitted job: the same trainer in a TorchTrainer written by hand; writes down when the first optimizer step was done."""
+"""The peer of a job of a ready trainer: the same function in a TorchTrainer written by hand, which tells when the first step was done."""
 
+import importlib
 import json
 import os
 import sys
@@ -13,20 +14,22 @@ from ray.train.torch import TorchTrainer
 def train(config: dict) -> None:
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from trainyard_train.ready.image_classification import train as train_digits
-
+    trainer = importlib.import_module(f"trainyard_train.ready.{config.pop('trainer')}")
+    stamp = config.pop("stamp", None)
     done: list[float] = []
 
     def stepped(*_: object) -> None:
         if not done and ray.train.get_context().get_world_rank() == 0:
             done.append(time.time())
-            with open(config.pop("stamp"), "w") as file:  # noqa: PTH123
-                file.write(str(done[0]))
+            print(f"first step at {done[0]:.3f}", flush=True)
+            if stamp:
+                with open(stamp, "w") as file:  # noqa: PTH123
+                    file.write(str(done[0]))
 
     register_optimizer_step_post_hook(stepped)
     context = ray.train.get_context()
     os.environ |= {"RANK": str(context.get_world_rank()), "WORLD_SIZE": str(context.get_world_size())}
-    train_digits(config)
+    trainer.train(config)
 
 
 if __name__ == "__main__":
