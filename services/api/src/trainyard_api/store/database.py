@@ -14,7 +14,7 @@ _MIGRATION_LOCK = 0x7472_6169
 _MIGRATIONS = Path(__file__).parent / "migrations"
 #: For libpq, unless the URL says otherwise: a server that the network has lost is given up within seconds.
 _POSTGRESQL = {
-    "connect_timeout": "3",  # seconds
+    "connect_timeout": "2",  # seconds; the least that libpq knows
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
