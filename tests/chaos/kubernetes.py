@@ -24,12 +24,15 @@ from tests.support.processes import ServerUnavailable
 from tests.support.waiting import wait_for
 from trainyard import Client
 from trainyard.errors import TrainyardError
+from trainyard_api.engines.kubernetes.nodes import free_of, trim_pod
 from workbench.cluster import identity, needs
 from workbench.cluster.layout import default_folder
 
 CLUSTER = Path(__file__).parents[2] / "scripts" / "cluster"
 #: Seconds for which a part of the platform or of the cluster stays away.
 AWAY = 60
+#: Two ranks of this size do not share a pod, and together with Ray's own processes take more than the tight room.
+_LARGE_CORES, _TIGHT_CORES = 0.51, 1.15
 
 #: Run in a pod: sends a signal to the process with this command or last argument, and this rank unless it is empty; prints its pid.
 _SIGNAL = """
@@ -88,14 +91,28 @@ class ClusterYard(Yard):
         wait_for(f"a process {name} of {job_id}", sent, seconds=60, every=0.5)
 
     def submit_spread(self, workload: str, *arguments: object, **options: Any) -> str:
-        """A job whose ranks have pods of their own beside the head's: as where no node has room for all of them together."""
-        taken = self.submit("steps.py", 100_000, 0.1, 100_000, cpus_per_worker=1)
-        self.await_step(taken, 1)
-        job_id = self.submit(workload, *arguments, **options)
-        wait_for("its RayJob", lambda: self.left_of(job_id), seconds=60, every=0.2)
-        self.client.cancel_job(taken)
-        self.assert_gone(taken)
+        """A job of two whose ranks have a pod each, as where no node has room for both: a pod takes that room until the job is there."""
+        api = json.loads(self.kubectl("get", "deployment/trainyard-api", "--output=json"))["spec"]["template"]["spec"]["containers"][0]
+        taken = max(0.0, self.free_cores() - _TIGHT_CORES)
+        container = {"name": "placeholder", "image": api["image"], "command": ["python", "-c", "import time; time.sleep(600)"]}
+        container["resources"] = {"requests": {"cpu": f"{taken * 1000:.0f}m"}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "placeholder"}, "spec": {"containers": [container]}}
+        self.kubectl("create", "--filename=-", input=json.dumps(pod))
+        try:
+            self.kubectl("wait", "pod/placeholder", "--for=jsonpath={.spec.nodeName}", "--timeout=60s")
+            job_id = self.submit(workload, *arguments, cpus_per_worker=_LARGE_CORES, **options)
+            wait_for("its RayJob", lambda: self.left_of(job_id), seconds=60, every=0.2)
+        finally:
+            self.kubectl("delete", "pod", "placeholder", "--force", "--grace-period=0")
         return job_id
+
+    def free_cores(self) -> float:
+        """What the pods of the cluster leave of its only node."""
+        nodes = json.loads(self.platform.kubectl("get", "nodes", "--output=json"))["items"]
+        pods = json.loads(self.platform.kubectl("get", "pods", "--all-namespaces", "--output=json"))["items"]
+        running = [trim_pod(pod) for pod in pods if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+        [free] = free_of(nodes, running)
+        return float(free["cpus"])
 
     def left_of(self, job_id: str) -> list[str]:
         kinds = "rayjobs,rayclusters,pods,services,secrets,configmaps"

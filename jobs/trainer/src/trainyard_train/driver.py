@@ -194,7 +194,9 @@ def _fit(env: JobEnvironment, lost: dict[int, str]) -> None:
             name=env.submission_id,
             storage_path=f"{base}/{_ray_folder(env)}",
             storage_filesystem=filesystem,
-            failure_config=FailureConfig(max_failures=0, controller_failure_limit=2),
+            # Whatever ends ranks ends the attempt: the next one resumes, and is counted and shown. Ray would start them anew for ever when
+            # a node is taken away.
+            failure_config=FailureConfig(max_failures=0, max_preemption_failures=0, controller_failure_limit=2),
         ),
     )
     try:
@@ -204,7 +206,7 @@ def _fit(env: JobEnvironment, lost: dict[int, str]) -> None:
             lost[int(rank)] = _first_line(getattr(failure, "health_check_failure", failure))
         raise AttemptFailed(f"Ray Train: {_first_line(error)}", "infrastructure") from error
     except ray.exceptions.RayActorError as error:
-        raise AttemptFailed(f"Ray Train's controller is gone: {_first_line(error)}", "infrastructure") from error
+        raise AttemptFailed(f"Ray: {_first_line(error)}", "infrastructure") from error
 
 
 def _worker(config: dict[str, Any]) -> None:
