@@ -33,7 +33,7 @@ def p95(values: list[float]) -> float:
 
 def _client(config: PlatformConfig) -> httpx.Client:
     headers = {"Authorization": f"Bearer {config.api_token_file.read_text().strip()}"}
-    return httpx.Client(base_url=f"{config.url}/api/v1", headers=headers, timeout=60, trust_env=False)
+    return httpx.Client(base_url=f"{config.url}/api/v1", headers=headers, timeout=600, trust_env=False)
 
 
 def _milliseconds(ask: Callable[[], object]) -> float:

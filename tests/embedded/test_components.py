@@ -8,9 +8,9 @@ from trainyard.embedded.components import Component, components
 from trainyard.embedded.config import PlatformConfig
 
 STORES = {
-    "TRAINYARD_DATABASE_URL": "postgresql://u:secret@db/trainyard",
+    "TRAINYARD_DATABASE_URL": "postgresql://u:swordfish@db/trainyard",
     "TRAINYARD_OBJECT_STORE_URL": "s3://bucket",
-    "TRAINYARD_MLFLOW_DATABASE_URL": "postgresql://u:secret@db/mlflow",
+    "TRAINYARD_MLFLOW_DATABASE_URL": "postgresql://u:swordfish@db/mlflow",
 }
 
 
@@ -34,6 +34,6 @@ def test_servers_elsewhere_are_told_to_whom_they_concern_alone(tmp_path: Path, m
         told = programs[name].environment
         assert (told["TRAINYARD_DATABASE_URL"], told["TRAINYARD_OBJECT_STORE_URL"]) == (STORES["TRAINYARD_DATABASE_URL"], "s3://bucket")
         assert "TRAINYARD_MLFLOW_DATABASE_URL" not in told
-    assert programs["mlflow"].environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://u:secret@db/mlflow"
-    assert not [value for value in programs["ray"].environment.values() if "secret" in value]
-    assert not [word for program in programs.values() for word in program.argv if "secret" in word]
+    assert programs["mlflow"].environment["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://u:swordfish@db/mlflow"
+    assert not [value for value in programs["ray"].environment.values() if "swordfish" in value]
+    assert not [word for program in programs.values() for word in program.argv if "swordfish" in word]
