@@ -6,6 +6,7 @@ from trainyard_api.objects.base import (
     ObjectStoreError,
     ObjectStoreFull,
     open_store,
+    out_of_space,
 )
 
-__all__ = ["ObjectMissing", "ObjectStore", "ObjectStoreError", "ObjectStoreFull", "open_store"]
+__all__ = ["ObjectMissing", "ObjectStore", "ObjectStoreError", "ObjectStoreFull", "open_store", "out_of_space"]

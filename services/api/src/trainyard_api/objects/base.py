@@ -1,5 +1,6 @@
 """What every object store can do; keys are relative POSIX paths below the store's URL."""
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,16 @@ class ObjectStoreError(Exception):
 
 class ObjectStoreFull(ObjectStoreError):
     """The store has no room, or no quota, for the object."""
+
+
+def out_of_space(error: OSError) -> bool:
+    """Whether a disk, or a quota on one, is what failed."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def failed(message: str, error: OSError) -> ObjectStoreError:
+    """The error to raise from one of the operating system's."""
+    return (ObjectStoreFull if out_of_space(error) else ObjectStoreError)(message)
 
 
 class ObjectMissing(ObjectStoreError):

@@ -1,6 +1,5 @@
 """Objects as files below one directory."""
 
-import errno
 import os
 import shutil
 import tempfile
@@ -12,14 +11,12 @@ from trainyard_api.objects.base import (
     ObjectInfo,
     ObjectMissing,
     ObjectStore,
-    ObjectStoreError,
-    ObjectStoreFull,
     check_key,
     check_prefix,
+    failed,
 )
 
 _DELETE_TRIES = 10
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FileStore(ObjectStore):
@@ -54,8 +51,7 @@ class FileStore(ObjectStore):
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            kind = ObjectStoreFull if error.errno in _FULL else ObjectStoreError
-            raise kind(f"cannot write {target}: {error.strerror}") from error
+            raise failed(f"cannot write {target}: {error.strerror}", error) from error
 
     def get_bytes(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         """See ObjectStore."""
@@ -66,7 +62,7 @@ class FileStore(ObjectStore):
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise ObjectMissing(key) from error
         except OSError as error:
-            raise ObjectStoreError(f"cannot read {key}: {error.strerror}") from error
+            raise failed(f"cannot read {key}: {error.strerror}", error) from error
 
     def get_file(self, key: str, path: Path) -> None:
         """See ObjectStore."""
@@ -76,7 +72,7 @@ class FileStore(ObjectStore):
         try:
             shutil.copyfile(source, path)
         except OSError as error:
-            raise ObjectStoreError(f"cannot copy {key} to {path}: {error.strerror}") from error
+            raise failed(f"cannot copy {key} to {path}: {error.strerror}", error) from error
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """See ObjectStore."""
@@ -84,7 +80,7 @@ class FileStore(ObjectStore):
         try:
             yield from self._walk(self.root / folder, f"{folder}/" if folder else "", start, after)
         except OSError as error:
-            raise ObjectStoreError(f"cannot list {prefix}: {error.strerror}") from error
+            raise failed(f"cannot list {prefix}: {error.strerror}", error) from error
 
     def _walk(self, folder: Path, key: str, start: str, after: str) -> Iterator[ObjectInfo]:
         try:
@@ -120,7 +116,7 @@ class FileStore(ObjectStore):
                     return
             except OSError as error:
                 if not left:
-                    raise ObjectStoreError(f"cannot delete {prefix}: {error.strerror}") from error
+                    raise failed(f"cannot delete {prefix}: {error.strerror}", error) from error
             else:
                 return
 
@@ -132,4 +128,4 @@ class FileStore(ObjectStore):
                 probe.write(b"\0")
                 probe.flush()
         except OSError as error:
-            raise ObjectStoreError(f"object store {self.root} cannot be written: {error.strerror}") from error
+            raise failed(f"object store {self.root} cannot be written: {error.strerror}", error) from error

@@ -10,7 +10,16 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from trainyard_api.objects.base import ObjectInfo, ObjectMissing, ObjectStore, ObjectStoreError, ObjectStoreFull, check_key, check_prefix
+from trainyard_api.objects.base import (
+    ObjectInfo,
+    ObjectMissing,
+    ObjectStore,
+    ObjectStoreError,
+    ObjectStoreFull,
+    check_key,
+    check_prefix,
+    failed,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -123,5 +132,7 @@ def _translated(key: str) -> Iterator[None]:
         if code in _FULL or "no space left on device" in told.get("Message", ""):
             raise ObjectStoreFull(f"S3 has no room for {key}: {code}") from error
         raise ObjectStoreError(f"S3 refused {key}: {code}") from error
-    except (BotoCoreError, OSError) as error:
+    except OSError as error:
+        raise failed(f"S3 failed for {key}: {type(error).__name__}", error) from error
+    except BotoCoreError as error:
         raise ObjectStoreError(f"S3 failed for {key}: {type(error).__name__}") from error

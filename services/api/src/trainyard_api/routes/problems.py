@@ -1,6 +1,5 @@
 """Every error as RFC 9457 problem+json: one place that knows which exception becomes which status."""
 
-import errno
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from flask import Flask, Response, g, has_request_context, request
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException
 
-from trainyard_api.objects import ObjectMissing, ObjectStoreError, ObjectStoreFull
+from trainyard_api.objects import ObjectMissing, ObjectStoreError, ObjectStoreFull, out_of_space
 from trainyard_api.routes.schemas.problem import Problem, ProblemField
 from trainyard_api.services import errors as service
 from trainyard_api.services.errors import FieldError
@@ -21,7 +20,6 @@ from trainyard_api.tracking import TrackingRefused, TrackingUnavailable
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = "2"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 #: How Flask's own errors read; its texts are for browsers.
 _DETAILS = {
     404: "there is nothing at this address",
@@ -139,7 +137,7 @@ def _database(error: Exception) -> Response:
 
 
 def _os(error: Exception) -> Response:
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and out_of_space(error):
         return problem(507, "the disk is full; free some space and try again")
     return _bug(error)
 
