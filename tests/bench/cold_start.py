@@ -14,6 +14,7 @@ from tests.chaos.kubernetes import ClusterYard
 from tests.cluster.images import push_images
 from tests.support.waiting import wait_for
 from trainyard_templates import get
+from trainyard_templates.kubernetes.rayjob import RAY_VERSION
 
 _PEERS = "bench-test"
 #: Per template: what keeps the training short. One worker, as in KubeRay's sample.
@@ -103,7 +104,7 @@ class SampleRayJob:
                 "shutdownAfterJobFinishes": True,
                 "ttlSecondsAfterFinished": 60,
                 "rayClusterSpec": {
-                    "rayVersion": "2.60.0",
+                    "rayVersion": RAY_VERSION,
                     "headGroupSpec": {"rayStartParams": {}, "template": pod("ray-head")},
                     "workerGroupSpecs": [
                         {

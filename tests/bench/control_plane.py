@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import tempfile
 import time
@@ -13,7 +12,7 @@ import httpx
 
 from tests.bench import portal_data
 from tests.bench.by_hand import fresh_platform
-from tests.bench.goals import Goal
+from tests.bench.goals import Goal, p95
 from tests.bench.pairs import Figure, alternate
 from trainyard.embedded.config import PlatformConfig
 from trainyard_train.mlflow_batches import MlflowBatches
@@ -24,11 +23,6 @@ POINTS = 1_000_000
 _REQUESTS = 100
 _BATCHED = 20_000
 _SINGLE = 200
-
-
-def p95(values: list[float]) -> float:
-    """The 95th percentile."""
-    return sorted(values)[max(0, math.ceil(0.95 * len(values)) - 1)]
 
 
 def _client(config: PlatformConfig) -> httpx.Client:

@@ -7,6 +7,11 @@ import statistics
 from dataclasses import dataclass
 
 
+def p95(values: list[float]) -> float:
+    """The 95th percentile."""
+    return sorted(values)[max(0, math.ceil(0.95 * len(values)) - 1)]
+
+
 @dataclass(frozen=True)
 class Goal:
     """Readings, and the most that their ``rank`` ("median" or "p95") may be."""
@@ -21,9 +26,7 @@ class Goal:
     @property
     def value(self) -> float:
         """The reading that counts."""
-        if self.rank == "median":
-            return statistics.median(self.readings)
-        return sorted(self.readings)[max(0, math.ceil(0.95 * len(self.readings)) - 1)]
+        return statistics.median(self.readings) if self.rank == "median" else p95(self.readings)
 
     @property
     def met(self) -> bool:

@@ -75,17 +75,6 @@ def api_killed_while_submitting(yard: EmbeddedYard) -> Seen:
     return Seen(f"{SUBMITTED} submissions, {kills} kills of the API: {len(waiting_ids)} jobs, none doubled, none lost")
 
 
-def controller_killed(yard: EmbeddedYard) -> Seen:
-    jobs = []
-    for pause in (0.0, 0.3, 1.0):
-        jobs.append(yard.submit("steps.py", 5, 0.05, 5))
-        time.sleep(pause)  # between the row and the engine, in the middle, and after it
-        yard.kill_part("controller")
-    for job_id in jobs:
-        yard.assert_whole(job_id, 5, attempts=1)
-    return Seen("three jobs, the controller killed right after each submission: one attempt each")
-
-
 def mlflow_silent(yard: EmbeddedYard) -> Seen:
     job_id = yard.submit("steps.py", 150, 0.1, 20)
     yard.await_step(job_id, 20)
@@ -161,7 +150,6 @@ CASES: list[Case[EmbeddedYard]] = [
         "as many jobs as were accepted",
         api_killed_while_submitting,
     ),
-    Case("controller-killed", "SIGKILL of the controller right after a submission, three times", "one attempt each", controller_killed),
     Case("mlflow-silent", "SIGSTOP of MLflow from the middle of a job to its end", "the job succeeds, its metrics follow", mlflow_silent),
     Case("platform-killed", "SIGKILL of the supervisor while a job trains, then `up`", "nothing is left, the job resumes", platform_killed),
     Case("cancelled", "cancelled while queued, starting, running", "CANCELLED, nothing left, run KILLED", cancelled),

@@ -14,7 +14,6 @@ import psutil
 from tests.bench.by_hand import fresh_platform
 from tests.chaos.yard import Yard
 from tests.support.waiting import wait_for
-from trainyard import Client
 from trainyard.embedded import lifecycle
 from trainyard.embedded.config import PlatformConfig
 from trainyard.embedded.processes import ProcessTable, marked_processes
@@ -27,7 +26,7 @@ class EmbeddedYard(Yard):
 
     def __init__(self, config: PlatformConfig) -> None:
         self.config = config
-        super().__init__(Client(url=config.url, token=config.api_token_file.read_text().strip()), config.mlflow_url)
+        super().__init__(config.url, config.api_token_file.read_text().strip(), config.mlflow_url)
 
     # --- processes --------------------------------------------------------------------------------------------------
 
@@ -72,6 +71,9 @@ class EmbeddedYard(Yard):
 
     def kill_driver(self, job_id: str) -> None:
         os.kill(wait_for(f"the driver of {job_id}", lambda: self._of_job(job_id, "trainyard_train"), seconds=60), signal.SIGKILL)
+
+    def kill_controller(self) -> None:
+        self.kill_part("controller")
 
     def kill_gcs(self, job_id: str) -> None:
         [gcs] = [process for process in marked_processes(self.config.marker) if process.name() == "gcs_server"]

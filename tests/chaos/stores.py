@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import tempfile
 import threading
 import time
@@ -16,7 +15,6 @@ from pathlib import Path
 from unittest import mock
 
 import boto3
-import httpx
 import psycopg2
 
 from tests.chaos.case import Case, Seen
@@ -24,6 +22,7 @@ from tests.chaos.embedded import EmbeddedYard, embedded_yard
 from tests.chaos.training import interrupted, resumed
 from tests.support.minio import MinioServer, running_minio
 from tests.support.postgres import PostgresServer, fresh_database, running_postgres
+from tests.support.small_disk import small_disk
 from tests.support.waiting import wait_for
 from trainyard.embedded.config import PlatformConfig
 from trainyard.errors import ApiError, TrainyardError
@@ -57,13 +56,6 @@ class StoresYard(EmbeddedYard):
         finally:
             filler.unlink()
 
-    def answer(self, path: str) -> tuple[int, float, bool]:
-        """Of the API: the status, the seconds that it took, and whether it says when to come back."""
-        begun = time.monotonic()
-        token = self.config.api_token_file.read_text().strip()
-        given = httpx.get(f"{self.config.url}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False)
-        return given.status_code, time.monotonic() - begun, "Retry-After" in given.headers
-
     def upload_status(self) -> int:
         """The status that an upload of something new is answered with."""
         with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +86,8 @@ class StoresYard(EmbeddedYard):
 def stores_yard() -> Iterator[StoresYard]:
     """A platform in a temporary folder, and its servers on loopback."""
     with contextlib.ExitStack() as servers:
-        disk = servers.enter_context(_small_disk()) if os.geteuid() == 0 else None
+        folder = Path(servers.enter_context(tempfile.TemporaryDirectory(prefix="chaos-disk-")))
+        disk = servers.enter_context(small_disk(folder / "disk", "1g")) if os.geteuid() == 0 else None
         store = servers.enter_context(running_minio(*([disk / "data"] if disk else [])))
         database = servers.enter_context(running_postgres(_DURABLE))
         own, mlflows = (servers.enter_context(fresh_database(database.url)) for _ in range(2))
@@ -108,17 +101,6 @@ def stores_yard() -> Iterator[StoresYard]:
             boto3.client("s3").create_bucket(Bucket=_BUCKET)
             with embedded_yard() as yard:
                 yield StoresYard(yard.config, database, store, disk)
-
-
-@contextlib.contextmanager
-def _small_disk() -> Iterator[Path]:
-    """A file system of 1 GiB in memory."""
-    with tempfile.TemporaryDirectory(prefix="chaos-disk-") as folder:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g,mode=700", "tmpfs", folder], check=True)
-        try:
-            yield Path(folder)
-        finally:
-            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def database_stopped(yard: StoresYard) -> Seen:

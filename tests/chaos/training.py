@@ -1,4 +1,4 @@
-"""Faults of a job's own processes and of the Ray head below them; every platform is to survive them in the same way."""
+"""Faults of a job's own processes, of the Ray head below them and of the controller; every platform is to survive them in the same way."""
 
 from __future__ import annotations
 
@@ -95,6 +95,17 @@ def log_burst(yard: Yard) -> Seen:
     return Seen(f"{len(content) / 1e6:.0f} MB with the program's own SHA-256")
 
 
+def controller_killed(yard: Yard) -> Seen:
+    jobs = []
+    for pause in yard.submission_pauses:
+        jobs.append(yard.submit("steps.py", 5, 0.05, 5))
+        time.sleep(pause)
+        yard.kill_controller()
+    for job_id in jobs:
+        yard.assert_whole(job_id, 5, attempts=1)
+    return Seen("three jobs, the controller killed right after each submission: one attempt each")
+
+
 CASES: list[Case[Yard]] = [
     Case("rank-killed", "SIGKILL of rank 1 of 2", "resumes from the last checkpoint, every step once", rank_killed),
     Case("rank-hung", "SIGSTOP of rank 1 of 2", "ended as hung, stacks kept, resumes", rank_hung),
@@ -102,4 +113,5 @@ CASES: list[Case[Yard]] = [
     Case("head-lost", "SIGKILL of the Ray head's gcs_server", "the job resumes on a new one", head_lost),
     Case("program-fails", "exit status 3", "FAILED at once, last lines shown", program_fails),
     Case("log-burst", "100 MB of log at full speed", "every byte is kept", log_burst),
+    Case("controller-killed", "SIGKILL of the controller right after a submission, three times", "one attempt each", controller_killed),
 ]

@@ -29,9 +29,12 @@ class Yard(ABC):
     size: ClassVar[dict[str, float]] = {}
     #: A job on a busy machine of two cores, with a second attempt.
     job_seconds: ClassVar[float] = 400
+    #: Seconds after a submission: between the job's row and the engine, in the middle, and after it.
+    submission_pauses: ClassVar[tuple[float, ...]] = (0.0, 0.3, 1.0)
 
-    def __init__(self, client: Client, mlflow_url: str, mlflow_auth: tuple[str, str] | None = None) -> None:
-        self.client = client
+    def __init__(self, url: str, token: str, mlflow_url: str, mlflow_auth: tuple[str, str] | None = None) -> None:
+        self.url, self._token = url, token
+        self.client = Client(url=url, token=token)
         self._mlflow_url, self._mlflow_auth = mlflow_url, mlflow_auth
         self._codes: dict[str, str] = {}
 
@@ -44,6 +47,10 @@ class Yard(ABC):
     @abstractmethod
     def kill_driver(self, job_id: str) -> None:
         """SIGKILL the job's driver."""
+
+    @abstractmethod
+    def kill_controller(self) -> None:
+        """SIGKILL the platform's controller, which comes back by itself."""
 
     @abstractmethod
     def kill_gcs(self, job_id: str) -> None:
@@ -79,7 +86,7 @@ class Yard(ABC):
                 return max((int(step) for step in re.findall(r"^step (\d+)$", log, re.MULTILINE)), default=0)
         return 0
 
-    def await_step(self, job_id: str, step: int, seconds: float | None = None) -> None:
+    def await_step(self, job_id: str, step: int) -> None:
         """Return when the job is at this step or past it; AssertionError with its reason when it ends before."""
 
         def reached() -> bool:
@@ -90,7 +97,7 @@ class Yard(ABC):
                 assert not job.state.ended or self.step(job_id) >= step, f"it ended as {job.state} before step {step}: {job.reason}"
             return False
 
-        wait_for(f"step {step} of {job_id}", reached, seconds=seconds or self.job_seconds, every=0.2)
+        wait_for(f"step {step} of {job_id}", reached, seconds=self.job_seconds, every=0.2)
 
     def recovery(self, job_id: str, fault: Callable[[], None]) -> float:
         """Inject the fault; the seconds from then until the next attempt has printed a step."""
@@ -105,7 +112,7 @@ class Yard(ABC):
         wait_for(f"a new attempt of {job_id}", goes_on, seconds=self.job_seconds, every=0.2)
         return time.monotonic() - begun
 
-    def ended(self, job_id: str, seconds: float | None = None) -> Job:
+    def ended(self, job_id: str) -> Job:
         """The job at its end; an API that is away for a while is asked again."""
 
         def there() -> Job | None:
@@ -114,7 +121,13 @@ class Yard(ABC):
                 return job if job.state.ended else None
             return None
 
-        return wait_for(f"the end of {job_id}", there, seconds=seconds or self.job_seconds, every=0.3)
+        return wait_for(f"the end of {job_id}", there, seconds=self.job_seconds, every=0.3)
+
+    def answer(self, path: str) -> tuple[int, float, bool]:
+        """Of the API: the status, the seconds that it took, and whether it says when to come back."""
+        begun = time.monotonic()
+        given = httpx.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {self._token}"}, timeout=60, trust_env=False)
+        return given.status_code, time.monotonic() - begun, "Retry-After" in given.headers
 
     # --- nothing is lost --------------------------------------------------------------------------------------------
 

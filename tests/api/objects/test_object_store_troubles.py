@@ -1,7 +1,6 @@
 """Stores that do not do their part: the error says so, names no credentials, and leaves nothing half-written."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from botocore.config import Config
 from tests.support.minio import Minio, minio_server
 from tests.support.processes import ServerUnavailable, free_port
+from tests.support.small_disk import small_disk
 
 from trainyard_api.objects import ObjectStoreError, ObjectStoreFull, open_store
 from trainyard_api.objects.files import FileStore
@@ -126,28 +126,26 @@ def test_a_read_only_folder(tmp_path: Path) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of its own that is soon full; a skip where none can be mounted."""
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system to fill up")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a small file system to fill up cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def disk_of(folder: Path, size: str) -> Iterator[Path]:
+    """A small disk; a skip where none can be mounted."""
+    with ExitStack() as stack:
+        try:
+            disk = stack.enter_context(small_disk(folder, size))
+        except ServerUnavailable as reason:
+            pytest.skip(str(reason))
+        yield disk
 
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 KiB."""
-    with small_disk(tmp_path / "tiny", "256k") as folder:
+    with disk_of(tmp_path / "tiny", "256k") as folder:
         yield folder
 
 
 def test_a_full_minio_is_full_and_not_away(tmp_path: Path) -> None:
     (tmp_path / "small").write_bytes(b"x")
-    with small_disk(tmp_path / "disk", "64m") as disk, started_minio(disk / "data") as server:
+    with disk_of(tmp_path / "disk", "64m") as disk, started_minio(disk / "data") as server:
         store = s3_store("bucket", endpoint_url=server.endpoint, **KEYS)
         store.put_bytes("a", b"old")
         with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
@@ -168,6 +166,14 @@ def test_a_full_disk_keeps_the_old_object_and_no_part_of_the_new_one(tiny_disk: 
             write()
     assert store.get_bytes("jobs/a") == b"old"
     assert [path.name for path in tiny_disk.rglob("*")] == ["jobs", "a"]
+
+
+def test_a_full_disk_of_this_machine_is_told_as_one_when_an_object_is_fetched_to_it(tiny_disk: Path, tmp_path: Path) -> None:
+    with started_minio(tmp_path / "data") as server:
+        for store in (FileStore(tmp_path / "objects"), s3_store("bucket", endpoint_url=server.endpoint, **KEYS)):
+            store.put_bytes("a", b"x" * 1_000_000)
+            with pytest.raises(ObjectStoreFull):
+                store.get_file("a", tiny_disk / "a")
 
 
 def test_a_name_longer_than_the_file_system_takes(tmp_path: Path) -> None:
