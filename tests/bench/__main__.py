@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from tests.bench import cold_start, control_plane, embedded, jobs, portal, report
+from tests.bench import cold_start, control_plane, embedded, jobs, portal, recovery, report
 from tests.bench.by_hand import fresh_platform
 from tests.bench.goals import Goal
 from tests.bench.pairs import Figure
@@ -56,6 +56,7 @@ GROUNDS = (
         fresh_platform,
         {
             "first-step": lambda config, pairs: [jobs.first_step(pairs, config)],
+            "worker-loss": lambda config, pairs: [recovery.worker_loss(pairs, config)],
             "throughput": lambda config, pairs: [jobs.throughput(pairs, config)],
         },
     ),

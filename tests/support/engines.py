@@ -86,6 +86,11 @@ class CutOffEngine(MemoryEngine):
             raise EngineUnavailable("the answer was lost")
         return handle
 
+    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+        """See Engine."""
+        self._call()
+        return super().carries_on(submission, handle)
+
     def stop(self, handle: dict[str, Any]) -> None:
         """See Engine."""
         self._call()

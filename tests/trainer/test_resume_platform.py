@@ -1,5 +1,6 @@
 """A run that is killed half-way and goes on: the same weights as an undisturbed one, every metric step once, what was lost told."""
 
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -138,3 +139,39 @@ def test_a_checkpoint_to_start_from_that_is_not_there_is_named(lab: Lab) -> None
     assert result["reason"] == (
         "the checkpoint to resume from, jobs/gone/checkpoints/000000000001, cannot be used: its manifest cannot be read"
     )
+
+
+def lost_at(lab: Lab, until: int, config: dict, standby: int) -> Attempt:
+    """A job whose rank is killed when it waits at a step; its driver stands by."""
+    parameters = {"workers": 1, "entry": "train:main", "config": {"until": until, **config}}
+    first = lab.submit("function", parameters, code={"train.py": _COUNTS}, environment={"TRAINYARD_STANDBY_SECONDS": str(standby)})
+    first.await_log(f"waiting at {until}")
+    os.kill(first.training_process(), signal.SIGKILL)
+    result = wait_for("its result", first.result, seconds=60)
+    assert (result["kind"], result["stands_by"]) == ("infrastructure", True)
+    return first
+
+
+def test_a_driver_that_lost_its_rank_runs_the_next_attempt_without_a_new_start(lab: Lab, tmp_path: Path) -> None:
+    first = lost_at(lab, 47, {"go": str(tmp_path / "go")}, standby=60)
+    (tmp_path / "go").touch()
+    lab.objects.put_json(f"{first.prefix}/next.json", {"attempt": 2, "workers": 1})
+    second = dataclasses.replace(first, number=2)
+    assert wait_for("the second result", second.result, seconds=120)["outcome"] == "succeeded"
+    assert lab.engine.describe(second.handle).phase.value == "missing"
+    wait_for("the driver to end", lambda: lab.engine.describe(first.handle).phase.value == "succeeded", seconds=30)
+
+    [resumed] = [event for event in second.events() if event["kind"] == "resume"]
+    assert resumed["detail"] == {"step": 40, "lost_steps": 7, "source_job": None}
+    assert "first step 41" in second.log(0)
+    assert "resuming from step 40" in second.log("driver")
+    assert "resuming" not in first.log("driver")
+    assert second.metrics(lab.tracking)["figure"] == [(step, step / 2) for step in range(1, 48)], "each step once over both attempts"
+
+
+def test_a_driver_that_stands_by_in_vain_ends(lab: Lab, tmp_path: Path) -> None:
+    dismissed = lost_at(lab, 10, {"go": str(tmp_path / "go")}, standby=600)
+    lab.objects.put_json(f"{dismissed.prefix}/next.json", {"attempt": None})
+    assert dismissed.wait(30)["outcome"] == "failed"
+    forgotten = lost_at(lab, 10, {"go": str(tmp_path / "go")}, standby=2)
+    assert forgotten.wait(30)["outcome"] == "failed"

@@ -6,7 +6,10 @@ from datetime import timedelta
 import pytest
 from tests.support.leading import Leader, Yard
 
+from trainyard_api.controller import steps
 from trainyard_api.engines.memory import Script
+from trainyard_api.failures import FailureKind
+from trainyard_api.objects.base import ObjectStoreError
 from trainyard_api.store.models import utcnow
 from trainyard_api.store.states import JobState
 
@@ -138,6 +141,78 @@ def test_retries_wait_longer_each_time_and_end(yard: Yard, leader: Leader) -> No
     assert yard.engine.known == []
     leader.until_true("the job to be settled", lambda: yard.job(job_id).settled_at)
     assert [run.status for run in yard.mlflow.of(job_id)] == ["FAILED"]
+
+
+def lost(attempt: int) -> Script:
+    """An attempt whose ranks are lost, and one after it that runs until it is ended."""
+    return Script(seconds=None, stands_by=attempt == 1)
+
+
+def lose(yard: Yard, job_id: str) -> None:
+    yard.engine.finish(f"ty-{job_id}-1", "rank 1 was killed by SIGKILL", kind=FailureKind.INFRASTRUCTURE)
+
+
+def test_a_driver_that_lost_its_ranks_runs_the_next_attempt_at_once(yard: Yard, leader: Leader) -> None:
+    job_id = yard.submit(lost)
+    leader.until(job_id, S.RUNNING)
+    lose(yard, job_id)
+    leader.until_true("the second attempt", lambda: yard.job(job_id).attempt == 2)
+    leader.until(job_id, S.RUNNING)
+    yard.engine.finish(f"ty-{job_id}-1")
+    leader.until(job_id, S.SUCCEEDED)
+    first, second = yard.attempts(job_id)
+    assert (first.outcome, first.reason, first.failure_kind) == ("failed", "rank 1 was killed by SIGKILL", "infrastructure")
+    assert second.outcome == "succeeded"
+    assert first.cleaned_at <= second.created_at
+    assert yard.engine.submitted == [f"ty-{job_id}-1"]
+    assert yard.engine.known == []
+    states = [event.name for event in yard.repository.list_events(job_id) if event.kind == "state"]
+    assert states == ["STARTING", "RUNNING", "RETRYING", "STARTING", "RUNNING", "SUCCEEDED"]
+
+
+def away(*_: object) -> None:
+    raise ObjectStoreError("away")
+
+
+def test_a_new_leader_tells_the_driver_that_stands_by(yard: Yard, leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = yard.submit(lost)
+    leader.until(job_id, S.RUNNING)
+    lose(yard, job_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "tell_driver", away)
+        leader.until_true("the second attempt", lambda: yard.job(job_id).attempt == 2)
+    yard.lead().until(job_id, S.RUNNING)
+    assert yard.engine.submitted == [f"ty-{job_id}-1"]
+
+
+def test_a_driver_that_no_longer_waits_costs_one_attempt(yard: Yard, leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = yard.submit(lost)
+    leader.until(job_id, S.RUNNING)
+    lose(yard, job_id)
+    monkeypatch.setattr(steps, "tell_driver", lambda *_: yard.engine.finish(f"ty-{job_id}-1"))
+    leader.until_true("the second attempt", lambda: yard.job(job_id).attempt == 2)
+    monkeypatch.undo()
+    leader.until(job_id, S.RETRYING)
+    assert [one.failure_kind for one in yard.attempts(job_id)] == ["infrastructure", "infrastructure"]
+    yard.repository.update_job(job_id, not_before=None)
+    leader.until(job_id, S.RUNNING)
+    assert yard.engine.submitted == [f"ty-{job_id}-1", f"ty-{job_id}-3"]
+
+
+@pytest.mark.parametrize("why", ["nothing left to try", "cancelled", "the user's doing"])
+def test_a_driver_that_stands_by_for_nothing_is_told_to_end(yard: Yard, why: str) -> None:
+    if why == "nothing left to try":
+        yard.settings = yard.settings.model_copy(update={"infrastructure_retries": 0})
+    leader = yard.lead()
+    job_id = yard.submit(lost)
+    leader.until(job_id, S.RUNNING)
+    kind = FailureKind.USER if why == "the user's doing" else FailureKind.INFRASTRUCTURE
+    yard.engine.finish(f"ty-{job_id}-1", "rank 1 was killed by SIGKILL", kind=kind)
+    if why == "cancelled":
+        yard.repository.request_cancel(job_id)
+    job = leader.until(job_id, S.FAILED, S.CANCELLED)
+    assert (job.attempt, job.state) == (1, S.CANCELLED if why == "cancelled" else S.FAILED)
+    assert yard.engine.known == []
 
 
 def test_a_retry_that_succeeds(yard: Yard, leader: Leader) -> None:

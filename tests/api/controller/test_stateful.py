@@ -49,10 +49,10 @@ class Platform(RuleBasedStateMachine):
 
     # --- users ------------------------------------------------------------------------------------------------------
 
-    @rule(target=jobs, workers=st.integers(1, 4), retries=st.integers(0, 1), finishes=st.booleans())
-    def submit(self, workers: int, retries: int, finishes: bool) -> str:
+    @rule(target=jobs, workers=st.integers(1, 4), retries=st.integers(0, 1), finishes=st.booleans(), stands_by=st.booleans())
+    def submit(self, workers: int, retries: int, finishes: bool, stands_by: bool) -> str:
         given = new_job(workers=workers, min_workers=1, retries=retries)
-        self.yard.scripts[given.id] = lambda _: Script(seconds=0 if finishes else None)
+        self.yard.scripts[given.id] = lambda _: Script(seconds=0 if finishes else None, stands_by=stands_by)
         self.api.create_job(given)
         self.alive.add(given.id)
         return given.id
@@ -153,15 +153,15 @@ class Platform(RuleBasedStateMachine):
         self.leader.term.end()
         self.leader = self.yard.lead(f"term {self.leader.term.lease.token + 1}")
 
-    @rule(method=st.sampled_from(["submit", "delete", "stop", "describe"]), after=st.booleans())
+    @rule(method=st.sampled_from(["submit", "delete", "stop", "describe", "carries_on"]), after=st.booleans())
     def the_controller_is_killed_in_a_round(self, method: str, after: bool) -> None:
         engine = self.yard.engine
         original = getattr(engine, method)
 
-        def call(argument: object) -> object:
+        def call(*arguments: object) -> object:
             delattr(engine, method)
             if after:
-                original(argument)
+                original(*arguments)
             raise Killed
 
         setattr(engine, method, call)

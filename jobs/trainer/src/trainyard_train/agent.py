@@ -80,7 +80,7 @@ class RankAgent:
             except OSError as error:
                 failure = Failure(self._rank, time.time(), f"could not prepare the run: {error}", [], kind="infrastructure")
                 self._save(failure)
-            if failure is not None and failure.kind != "hung":
+            if failure is not None and failure.kind in ("user", "out_of_memory"):  # nobody asks what the others said of a lost one
                 self._stopping.wait(LAST_WORDS_SECONDS)
             if not shipper.close(_STOP_CLOSE_SECONDS if self._stopping.is_set() else CLOSE_SECONDS):
                 self._env.keep_spool(f"the log of rank {self._rank}")

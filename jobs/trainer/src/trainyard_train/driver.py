@@ -17,6 +17,7 @@ from trainyard_train.leftovers import send_earlier_leftovers, send_leftovers
 from trainyard_train.logs import LogShipper, OutputTee, last_lines
 from trainyard_train.objects import Objects
 from trainyard_train.resuming import Start, find_start
+from trainyard_train.standby import next_attempt, stands_by
 
 HEARTBEAT_SECONDS = 5.0
 #: For how long a result that the object store does not take is tried again.
@@ -69,12 +70,22 @@ class Heartbeat:
 
 
 def main() -> int:
-    """Run the attempt that the environment describes; 0 when it succeeded."""
+    """Run the attempt that the environment describes, and those that follow it here; 0 when the last one succeeded."""
     env = JobEnvironment.from_environ()
     objects = Objects(env.object_store_url)
     ended = _ended_before(env, objects)
     if ended is not None:
         return ended
+    while True:
+        result = _run(env, objects)
+        following = next_attempt(env, objects) if result["stands_by"] else None
+        if following is None:
+            return 0 if result["outcome"] == "succeeded" else 1
+        env = following
+
+
+def _run(env: JobEnvironment, objects: Objects) -> dict[str, Any]:
+    """One attempt, from its first event to its result, which is persisted and returned."""
     log = env.attempt_spool / "logs" / "driver.log"
     tee = OutputTee(log)
     shipper = LogShipper(log, f"{env.attempt_prefix}/logs/rank-driver", objects.put)
@@ -100,12 +111,13 @@ def main() -> int:
         env.keep_spool("the driver's log")
     if reason and not result["tail"]:
         result["tail"] = last_lines(env.attempt_spool / "logs" / f"rank-{result['failed_rank']}.log") or last_lines(log)
+    result["stands_by"] = stands_by(env, result)
     _persist(objects, f"{env.attempt_prefix}/result.json", result)
     heartbeat.close()
     with contextlib.suppress(OSError):
         objects.delete_folder(_ray_folder(env))
     env.drop_spool()
-    return 1 if reason else 0
+    return result
 
 
 def _ended_before(env: JobEnvironment, objects: Objects) -> int | None:
@@ -176,7 +188,8 @@ def _fit(env: JobEnvironment, lost: dict[int, str]) -> None:
     from trainyard_train.objects import open_filesystem
     from trainyard_train.rendezvous import RendezvousConfig
 
-    ray.init(log_to_driver=False, logging_level="warning")
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, logging_level="warning")
     wanted = env.spec.resources
     per_worker: dict[str, float] = {"CPU": wanted.cpus_per_worker}
     if wanted.gpus_per_worker:

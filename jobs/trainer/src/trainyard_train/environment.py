@@ -27,6 +27,8 @@ class JobEnvironment:
     workers: int = 1
     #: Key prefix of the checkpoint that every rank resumes from; found by the driver.
     resume_key: str | None = None
+    #: How long a driver whose ranks were lost waits for the next attempt; 0 where nobody would tell it.
+    standby_seconds: float = 0.0
 
     @property
     def submission_id(self) -> str:
@@ -82,4 +84,5 @@ class JobEnvironment:
             mlflow_url=environ.get("TRAINYARD_MLFLOW_URL") or None,
             mlflow_run_id=environ.get("TRAINYARD_MLFLOW_RUN_ID") or None,
             workers=int(environ.get("TRAINYARD_WORKERS") or spec.resources.workers),
+            standby_seconds=float(environ.get("TRAINYARD_STANDBY_SECONDS") or 0),
         )

@@ -11,7 +11,7 @@ from ray.train.v2._internal.callbacks.placement_group_callback import PlacementG
 from ray.train.v2._internal.execution.callback import WorkerCallback
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
-from ray.train.v2._internal.execution.worker_group import WorkerGroup
+from ray.train.v2._internal.execution.worker_group import WorkerGroup, state, worker_group
 from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
 
@@ -35,15 +35,34 @@ class LastWords(WorkerCallback):  # type: ignore[misc]  # Ray is not typed
         stop_rank()
 
 
+class NoBarrier:
+    """In the place of the actor that lets workers wait for each other in `ray.train.report`, which agents do not call."""
+
+    @classmethod
+    def options(cls, **_: Any) -> type[NoBarrier]:
+        """As of an actor class."""
+        return cls
+
+    @classmethod
+    def remote(cls, **_: Any) -> NoBarrier:
+        """Start nothing."""
+        return cls()
+
+
+# The worker group makes and ends that actor in the middle of larger methods; in the driver's process nobody else uses these names.
+worker_group.SynchronizationActor = NoBarrier
+state._shutdown_sync_actor = lambda _: None
+
+
 class AloneWorkerGroup(WorkerGroup):  # type: ignore[misc]  # Ray is not typed
-    """Workers that are told of no controller: it is no actor, and they have nothing to ask it."""
+    """Workers that are told of no controller, which is no actor, and of no barrier: they have nothing to ask either."""
 
     def _init_train_context_on_workers(self, workers: list[Any], sync_actor: Any, train_context_args: dict[str, list[Any]]) -> None:
         told = [
             worker.actor.init_train_context.remote(
                 train_run_context=self._train_run_context,
                 distributed_context=worker.distributed_context,
-                synchronization_actor=sync_actor,
+                synchronization_actor=None,
                 storage_context=self._storage_context,
                 worker_callbacks=self._worker_callbacks_to_propagate,
                 controller_actor=None,
@@ -64,8 +83,9 @@ class DriverController(TrainController):  # type: ignore[misc]  # Ray is not typ
 class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not typed
     """A run of N workers that feed themselves, in a Ray job of their own.
 
-    Left out, each a process of its own beside the ranks: the controller (the driver does its work), the manager of Ray Data sets (there
-    are none), the cleaner of placement groups that outlive their controller (they end with the Ray job), and the autoscaling coordinator.
+    Left out, each a process of its own beside the ranks: the controller (the driver does its work), the barrier of `ray.train.report`
+    (nobody waits there), the manager of Ray Data sets (there are none), the cleaner of placement groups that outlive their controller (they
+    end with the Ray job), and the autoscaling coordinator.
     """
 
     def _create_default_callbacks(self) -> list[Any]:

@@ -1,6 +1,7 @@
 """What the engine asks of Kubernetes, and what it makes of what Kubernetes says, over HTTP."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
@@ -9,6 +10,7 @@ from tests.support.waiting import wait_for
 
 from trainyard_api.engines.base import EngineStatus, EngineUnavailable, Phase, SubmissionRefused
 from trainyard_api.engines.kubernetes import names as k8s
+from trainyard_api.engines.kubernetes.status import wanted_pods
 from trainyard_api.failures import FailureKind
 
 T = TypeVar("T")
@@ -44,9 +46,9 @@ def followed(cluster: FakeCluster) -> Any:
     return cluster.engine._cluster.namespaces["team-vision"]
 
 
-def running(cluster: FakeCluster) -> None:
+def running(cluster: FakeCluster, **resources: Any) -> None:
     """A job of two pods whose driver runs."""
-    cluster.engine.submit(submission())
+    cluster.engine.submit(submission(**resources))
     cluster.set_pod("head", head=True)
     cluster.set_pod("worker")
     cluster.set_status(JOB, "Running", "RUNNING")
@@ -186,6 +188,31 @@ def test_a_lost_pod_is_remembered_although_kuberay_replaces_it(cluster: FakeClus
     for pod in ("head", "worker-2"):
         cluster.remove_pod(pod)
     until(cluster, "stopped", phase=Phase.STOPPED)
+
+
+def test_the_next_attempt_may_run_where_the_driver_stands_by_unless_a_pod_is_lost(cluster: FakeCluster) -> None:
+    again = submission(deadline=600)
+    assert not cluster.engine.carries_on(again, HANDLE)
+    running(cluster)
+    before = cluster.rayjob(JOB)["spec"].get("activeDeadlineSeconds")
+    assert cluster.engine.carries_on(submission(), HANDLE)
+    assert cluster.rayjob(JOB)["spec"].get("activeDeadlineSeconds") == before
+    assert cluster.engine.carries_on(again, HANDLE)
+    made = cluster.rayjob(JOB)
+    age = (datetime.now(UTC) - datetime.fromisoformat(made["metadata"]["creationTimestamp"])).total_seconds()
+    assert made["spec"]["activeDeadlineSeconds"] == pytest.approx(age + 660, abs=60), "counted from the RayJob's start"
+    cluster.set_pod("worker", phase="Failed")
+    until(cluster, "doomed", doomed=True)
+    assert not cluster.engine.carries_on(again, HANDLE)
+
+
+def test_a_lost_worker_pod_is_waited_for_unless_the_job_can_do_without(cluster: FakeCluster) -> None:
+    running(cluster, cpus_per_worker=3.0)
+    assert wanted_pods(cluster.rayjob(JOB)) == 2
+    cluster.remove_pod("worker")
+    wait_for("the pod to be gone", lambda: len(followed(cluster).pods.group(("j1", "1"))) == 1, seconds=60)
+    assert cluster.engine.carries_on(submission(), HANDLE)
+    assert not cluster.engine.carries_on(submission(min_workers=1), HANDLE)
 
 
 def test_a_head_or_a_ray_cluster_that_was_deleted_dooms_the_attempt_also_when_kuberay_starts_the_driver_anew(cluster: FakeCluster) -> None:

@@ -32,6 +32,8 @@ class AttemptResult:
     tail: list[str] = field(default_factory=list)
     model_name: str | None = None
     model_version: str | None = None
+    #: The driver waits to be told of the job's next attempt, or that there is none for it.
+    stands_by: bool = False
 
 
 def attempt_prefix(job_id: str, attempt: int) -> str:
@@ -61,9 +63,16 @@ def read_result(objects: ObjectStore, job_id: str, attempt: int) -> AttemptResul
             tail=[clean(line) for line in body.get("tail") or []][-_TAIL_LINES:],
             model_name=clean(body["model_name"], 250) if body.get("model_name") else None,
             model_version=clean(body["model_version"], 32) if body.get("model_version") else None,
+            stands_by=body.get("stands_by") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return AttemptResult(False, f"the trainer's result cannot be read: {type(error).__name__}")
+
+
+def tell_driver(objects: ObjectStore, job_id: str, attempt: int, following: int | None, workers: int = 0) -> None:
+    """Tell the driver that stands by after this attempt which one to run next, or that it may end. Raises ObjectStoreError."""
+    word = {"attempt": following} if following is None else {"attempt": following, "workers": workers}
+    objects.put_bytes(f"{attempt_prefix(job_id, attempt)}/next.json", json.dumps(word).encode())
 
 
 def _kind(name: Any) -> FailureKind:

@@ -15,6 +15,8 @@ class Patience:
     unseen: float = 10.0
     #: A driver that wrote its result and still has not ended is stopped after this long.
     linger: float = 20.0
+    #: A driver whose ranks were lost waits this long to be told whether to run the next attempt.
+    standby: float = 30.0
     #: Between two requests to stop the same engine job.
     stop_again: float = 5.0
     #: An attempt whose engine job was asked to stop and has not ended after this long is recorded as ended anyway.

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainyard_api.controller.attempt_objects import EventReader, Heartbeats, clean, log_tail, read_result
+from trainyard_api.controller.attempt_objects import AttemptResult, EventReader, Heartbeats, clean, log_tail, read_result, tell_driver
 from trainyard_api.controller.growth import Growth
 from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity, StartGate
 from trainyard_api.controller.term import Term
-from trainyard_api.controller.verdicts import stop_due, verdict
+from trainyard_api.controller.verdicts import Verdict, stop_due, verdict
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
 from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
@@ -54,6 +54,8 @@ class Steps:
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
         self._stop_asked: dict[str, float] = {}
+        #: The attempts that go on where the one before them was, whose drivers know.
+        self._told: set[str] = set()
         self._complaints: dict[str, str] = {}
         #: What the engine last said of each attempt, by submission id.
         self._statuses: dict[str, EngineStatus] = {}
@@ -150,28 +152,8 @@ class Steps:
 
     def _submit(self, job: Job, attempt: Attempt) -> None:
         """Hand the attempt to the engine; doing it again after a crash finds the same engine job."""
-        environment = {
-            "TRAINYARD_JOB_ID": job.id,
-            "TRAINYARD_ATTEMPT": str(attempt.number),
-            "TRAINYARD_SPEC": json.dumps(job.spec),
-            "TRAINYARD_OBJECT_STORE_URL": self._objects.url,
-            "TRAINYARD_SPOOL_DIR": str(self._settings.state_dir / "spool"),
-            "TRAINYARD_MLFLOW_URL": self._settings.mlflow_url,
-            "TRAINYARD_MLFLOW_RUN_ID": job.mlflow_run_id or "",
-        }
-        submission = Submission(
-            attempt.submission_id,
-            job.id,
-            attempt.number,
-            attempt.workers,
-            job.resources,
-            environment,
-            team=job.team,
-            image=job.image,
-            deadline_seconds=job.deadline_seconds,
-        )
         try:
-            handle = self._engine.submit(submission)
+            handle = self._engine.submit(self._submission(job, attempt))
         except SubmissionRefused as refused:
             reason = clean(refused)
             self._repository.finish_attempt(
@@ -184,6 +166,29 @@ class Steps:
             raise
         self._update(attempt, handle=handle)
 
+    def _submission(self, job: Job, attempt: Attempt) -> Submission:
+        environment = {
+            "TRAINYARD_JOB_ID": job.id,
+            "TRAINYARD_ATTEMPT": str(attempt.number),
+            "TRAINYARD_SPEC": json.dumps(job.spec),
+            "TRAINYARD_OBJECT_STORE_URL": self._objects.url,
+            "TRAINYARD_SPOOL_DIR": str(self._settings.state_dir / "spool"),
+            "TRAINYARD_MLFLOW_URL": self._settings.mlflow_url,
+            "TRAINYARD_MLFLOW_RUN_ID": job.mlflow_run_id or "",
+            "TRAINYARD_STANDBY_SECONDS": f"{self._patience.standby:g}",
+        }
+        return Submission(
+            attempt.submission_id,
+            job.id,
+            attempt.number,
+            attempt.workers,
+            job.resources,
+            environment,
+            team=job.team,
+            image=job.image,
+            deadline_seconds=job.deadline_seconds,
+        )
+
     # --- following --------------------------------------------------------------------------------------------------
 
     def _follow(self, job: Job, attempt: Attempt) -> None:
@@ -194,6 +199,8 @@ class Steps:
             self._term.check()  # whoever took over may have submitted it, and it may have ended and be gone
             self._submit(job, attempt)
             return
+        if job.state is JobState.STARTING:
+            self._tell_driver(attempt)
         given_up = attempt.stop_requested_at is not None and utcnow() - attempt.stop_requested_at > timedelta(seconds=self._patience.stop)
         try:
             status = self._engine.describe(_handle(attempt))
@@ -212,7 +219,9 @@ class Steps:
         if status.phase.ended or given_up:
             self._end(job, attempt, status)
         elif result is not None:
-            if self._lingers(attempt) and attempt.stop_requested_at is None:
+            if attempt.stop_requested_at is not None or (result.stands_by and self._carry_on(job, attempt, status, result)):
+                return
+            if self._lingers(attempt):
                 self._request_stop(attempt, None)
         elif status.doomed and attempt.stop_requested_at is None:
             self._request_stop(attempt, clean(status.message or "the engine gave it up"), status.kind)
@@ -267,15 +276,7 @@ class Steps:
     def _end(self, job: Job, attempt: Attempt, status: EngineStatus) -> None:
         """Record how it ended, then clean up; a crash in between leaves an attempt that the next round cleans up."""
         result = read_result(self._objects, job.id, attempt.number)
-        end = verdict(
-            job,
-            attempt,
-            status,
-            result,
-            utcnow(),
-            earlier=self._repository.failed_attempts(job, before=attempt.number),
-            infrastructure_retries=self._settings.infrastructure_retries,
-        )
+        end = self._verdict(job, attempt, status, result)
         rank, tail = None, list[str]()
         if end.outcome == "failed":
             rank, tail = (result.failed_rank, result.tail) if result is not None else (None, [])
@@ -300,6 +301,41 @@ class Steps:
         attempt.finished_at = utcnow()
         self._clean_up(attempt, status)
 
+    def _verdict(self, job: Job, attempt: Attempt, status: EngineStatus, result: AttemptResult | None) -> Verdict:
+        earlier = self._repository.failed_attempts(job, before=attempt.number)
+        retries = self._settings.infrastructure_retries
+        return verdict(job, attempt, status, result, utcnow(), earlier=earlier, infrastructure_retries=retries)
+
+    def _carry_on(self, job: Job, attempt: Attempt, status: EngineStatus, result: AttemptResult) -> bool:
+        """Go on with the next attempt where this one was lost, whose driver stands by, or let the driver end; whether it goes on.
+
+        A place in which training never began is not tried again.
+        """
+        end = self._verdict(job, attempt, status, result)
+        again = end.target is JobState.RETRYING and end.kind is FailureKind.INFRASTRUCTURE and job.state is JobState.RUNNING
+        if not (again and self._engine.carries_on(self._submission(job, attempt), _handle(attempt))):
+            tell_driver(self._objects, job.id, attempt.number, None)
+            return False
+        _, following = self._repository.carry_on(
+            job,
+            attempt,
+            reason=end.reason,
+            failure_kind=end.kind,
+            failed_rank=result.failed_rank,
+            tail=result.tail or log_tail(self._objects, job.id, attempt.number),
+            lease=self._lease,
+        )
+        log.info("job %s goes on where it is: %s", job.id, end.reason)
+        self._forget(attempt)
+        self._tell_driver(following)
+        return True
+
+    def _tell_driver(self, attempt: Attempt) -> None:
+        """Tell the driver of the attempt before this one, when that is the one to run it."""
+        if _handle(attempt)["submission_id"] != attempt.submission_id and attempt.submission_id not in self._told:
+            tell_driver(self._objects, attempt.job_id, attempt.number - 1, attempt.number, attempt.workers)
+            self._told.add(attempt.submission_id)
+
     def _driver_lines(self, attempt: Attempt) -> list[str]:
         try:
             return [clean(line) for line in self._engine.last_lines(_handle(attempt))]
@@ -318,10 +354,15 @@ class Steps:
             return
         self._engine.delete(handle)
         self._update(attempt, cleaned_at=utcnow())
+        self._forget(attempt)
+
+    def _forget(self, attempt: Attempt) -> None:
+        """Nothing more is to be done for it."""
         for memory in (self._events, self._heartbeats):
             memory.forget(attempt.job_id, attempt.number)
         self._result_seen.pop((attempt.job_id, attempt.number), None)
         self._stop_asked.pop(attempt.submission_id, None)
+        self._told.discard(attempt.submission_id)
         self._statuses.pop(attempt.submission_id, None)
 
     def _update(self, attempt: Attempt, **columns: Any) -> None:

@@ -107,6 +107,10 @@ class Engine(ABC):
     def submit(self, submission: Submission) -> dict[str, Any]:
         """Start the attempt, or find it when it was submitted before; the handle for the other calls. Raises SubmissionRefused."""
 
+    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+        """Whether ``submission``, the next attempt of a job, may run on what this handle's driver, which stands by, has left."""
+        return False
+
     @abstractmethod
     def stop(self, handle: dict[str, Any]) -> None:
         """Ask the job to end; nothing happens when it has."""

@@ -70,6 +70,10 @@ class LocalEngine(Engine):
             raise SubmissionRefused(f"Ray refused the job: {response.text.strip()[-500:]}")
         return handle
 
+    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+        """See Engine."""
+        return self.describe(handle).phase is Phase.RUNNING
+
     def stop(self, handle: dict[str, Any]) -> None:
         """See Engine."""
         self._request("POST", f"/api/jobs/{quote(handle['submission_id'])}/stop")

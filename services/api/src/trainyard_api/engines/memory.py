@@ -6,12 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, Phase, Submission
 from trainyard_api.failures import FailureKind
-from trainyard_api.objects.base import ObjectStore
+from trainyard_api.objects.base import ObjectMissing, ObjectStore
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Script:
     beats: bool = True
     #: False: goes on when it is asked to stop.
     stops: bool = True
+    #: True: its driver, when it has failed, waits to be told of the next attempt.
+    stands_by: bool = False
 
 
 @dataclass
@@ -39,6 +41,8 @@ class _Run:
     #: How it failed, as the engine tells it.
     failure: str | None = None
     kind: FailureKind | None = None
+    #: It has failed, and waits to be told of the next attempt.
+    standing_by: bool = False
 
 
 class MemoryEngine(Engine):
@@ -67,6 +71,12 @@ class MemoryEngine(Engine):
                 self._stage(submission, 1, "train_function_entered")
         return {"submission_id": submission.submission_id}
 
+    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+        """See Engine."""
+        with self._lock:
+            run = self._runs.get(handle["submission_id"])
+            return run is not None and run.standing_by
+
     def stop(self, handle: dict[str, Any]) -> None:
         """See Engine."""
         with self._lock:
@@ -87,7 +97,9 @@ class MemoryEngine(Engine):
         """End a run now, whatever its script says; nothing happens when it has ended or is gone."""
         with self._lock:
             run = self._runs.get(submission_id)
-            if run is not None and not run.phase.ended:
+            if run is not None and run.standing_by:
+                run.standing_by, run.phase = False, Phase.FAILED  # it has waited for too long
+            elif run is not None and not run.phase.ended:
                 self._end(run, failure, kind, writes_result=writes_result)
 
     def lose(self) -> None:
@@ -107,8 +119,10 @@ class MemoryEngine(Engine):
             run = self._runs.get(handle["submission_id"])
             if run is None:
                 return EngineStatus(Phase.MISSING, "the engine does not know the job", kind=FailureKind.INFRASTRUCTURE)
+            if run.standing_by:
+                self._hear(run)
             script = run.script
-            if not run.phase.ended:
+            if not run.phase.ended and not run.standing_by:
                 if script.seconds is not None and time.monotonic() - run.started >= script.seconds:
                     self._end(run, script.failure, script.kind, writes_result=script.writes_result)
                 elif script.beats:
@@ -124,13 +138,31 @@ class MemoryEngine(Engine):
         """See Engine."""
         return self._capacity
 
+    def _hear(self, run: _Run) -> None:
+        """What the one that stands by is to do next."""
+        submission = run.submission
+        try:
+            word = json.loads(self._objects.get_bytes(f"jobs/{submission.job_id}/attempts/{submission.attempt}/next.json"))
+        except ObjectMissing:
+            return
+        run.standing_by = False
+        if word["attempt"] is None:
+            run.phase = Phase.FAILED
+            return
+        run.submission = replace(submission, attempt=word["attempt"], workers=word["workers"])
+        run.script, run.started, run.failure = self._script(run.submission), time.monotonic(), None
+        self._stage(run.submission, 1, "train_function_entered")
+
     def _end(self, run: _Run, failure: str | None, kind: FailureKind, *, writes_result: bool) -> None:
-        run.phase = Phase.FAILED if failure else Phase.SUCCEEDED
+        run.standing_by = bool(failure) and run.script.stands_by
+        if not run.standing_by:
+            run.phase = Phase.FAILED if failure else Phase.SUCCEEDED
         run.failure, run.kind = failure, None if writes_result else kind
         if writes_result:
             result: dict[str, Any] = {"outcome": "succeeded", "reason": None, "kind": None, "failed_rank": None, "tail": []}
             if failure:
                 result = {"outcome": "failed", "reason": failure, "kind": kind, "failed_rank": 0, "tail": [failure]}
+                result["stands_by"] = run.standing_by
             self._put(run.submission, "result", result)
 
     def _stage(self, submission: Submission, seq: int, name: str) -> None:

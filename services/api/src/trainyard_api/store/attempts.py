@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from trainyard_api.store.lease import Lease, check_lease
 from trainyard_api.store.models import Attempt, Event, Job, utcnow
@@ -38,21 +39,31 @@ class Attempts(Records):
         now = utcnow()
         with self.database.write() as session:
             check_lease(session, lease)
-            job = move_job(session, job_id, source, JobState.STARTING, not_before=None)
-            job.attempt += 1
-            attempt = Attempt(
-                job_id=job_id,
-                number=job.attempt,
-                submission_id=f"ty-{job_id}-{job.attempt}",
-                workers=workers,
-                created_at=now,
-                admitted_at=now if admitted else None,
-            )
-            session.add(attempt)
-            if admitted:
-                append_event(session, job, "stage", "admitted", {"workers": workers}, now)
-            session.flush()
-            return job, attempt
+            return _begin(session, job_id, source, workers, admitted_at=now if admitted else None)
+
+    def carry_on(
+        self,
+        job: Job,
+        attempt: Attempt,
+        *,
+        reason: str | None,
+        failure_kind: str | None,
+        failed_rank: int | None,
+        tail: list[str],
+        lease: Lease | None = None,
+    ) -> tuple[Job, Attempt]:
+        """Record the latest attempt as failed, and make the next one on the same engine job, both or neither.
+
+        Raises StateConflict, NotFound, LeaseLost.
+        """
+        now = utcnow()
+        with self.database.write() as session:
+            check_lease(session, lease)
+            how = {"outcome": "failed", "reason": reason, "failure_kind": failure_kind, "failed_rank": failed_rank, "tail": tail}
+            # Nothing of it is left to clean up: the engine's job is the next attempt's now.
+            _set(session, job.id, attempt.number, **how, finished_at=now, cleaned_at=now)
+            move_job(session, job.id, job.state, JobState.RETRYING, reason)
+            return _begin(session, job.id, JobState.RETRYING, attempt.workers, admitted_at=now, handle=attempt.handle)
 
     def admit_attempt(self, attempt: Attempt, *, lease: Lease | None = None) -> None:
         """The engine's queue has let it go: its time counts from now. Raises NotFound, LeaseLost."""
@@ -69,7 +80,7 @@ class Attempts(Records):
         """Set columns of one attempt; nothing happens when it is gone."""
         with self.database.write() as session:
             check_lease(session, lease)
-            session.execute(update(Attempt).where(Attempt.job_id == job_id, Attempt.number == number).values(**columns))
+            _set(session, job_id, number, **columns)
 
     def finish_attempt(
         self,
@@ -88,13 +99,8 @@ class Attempts(Records):
         now = utcnow()
         with self.database.write() as session:
             check_lease(session, lease)
-            session.execute(
-                update(Attempt)
-                .where(Attempt.job_id == job.id, Attempt.number == job.attempt)
-                .values(
-                    outcome=outcome, reason=reason, failure_kind=failure_kind, failed_rank=failed_rank, tail=tail or [], finished_at=now
-                )
-            )
+            how = {"outcome": outcome, "reason": reason, "failure_kind": failure_kind, "failed_rank": failed_rank, "tail": tail or []}
+            _set(session, job.id, job.attempt, **how, finished_at=now)
             if job.started_at is None:
                 job_columns["started_at"] = now
             return move_job(session, job.id, job.state, target, None if outcome == "succeeded" else reason, **job_columns)
@@ -138,3 +144,30 @@ class Attempts(Records):
             check_lease(session, lease)
             find_job(session, job_id, lock=True)
             session.execute(insert(Event).on_conflict_do_nothing(index_elements=["job_id", "attempt", "seq"]), rows)
+
+
+def _set(session: Session, job_id: str, number: int, **columns: Any) -> None:
+    session.execute(update(Attempt).where(Attempt.job_id == job_id, Attempt.number == number).values(**columns))
+
+
+def _begin(
+    session: Session, job_id: str, source: JobState, workers: int, *, admitted_at: datetime | None, handle: dict[str, Any] | None = None
+) -> tuple[Job, Attempt]:
+    """Move the job to STARTING with its next attempt's row."""
+    now = utcnow()
+    job = move_job(session, job_id, source, JobState.STARTING, not_before=None)
+    job.attempt += 1
+    attempt = Attempt(
+        job_id=job_id,
+        number=job.attempt,
+        submission_id=f"ty-{job_id}-{job.attempt}",
+        workers=workers,
+        created_at=now,
+        admitted_at=admitted_at,
+        handle=handle,
+    )
+    session.add(attempt)
+    if admitted_at is not None:
+        append_event(session, job, "stage", "admitted", {"workers": workers}, admitted_at)
+    session.flush()
+    return job, attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from trainyard_api.engines.kubernetes.api import ApiError, ApiUnreachable, KubeA
 from trainyard_api.engines.kubernetes.cluster import Cluster, Namespace, unavailable
 from trainyard_api.engines.kubernetes.losses import lost
 from trainyard_api.engines.kubernetes.sizing import lay_out
-from trainyard_api.engines.kubernetes.status import View, status_of
+from trainyard_api.engines.kubernetes.status import View, status_of, wanted_pods
 from trainyard_api.failures import FailureKind
 from trainyard_api.settings import Settings
 from trainyard_api.teams import Team, Teams, UnknownTeam, load_teams
@@ -102,20 +103,29 @@ class KubernetesEngine(Engine):
             )
         )
 
+    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+        """See Engine. KubeRay puts other worker pods in the place of lost ones; an elastic job rather goes on with what there is."""
+        self._cluster.start()
+        rayjob = self._find(handle)
+        if rayjob is None:
+            return False
+        status = self._status(rayjob)
+        if status.phase is not Phase.RUNNING or status.doomed:
+            return False
+        if submission.resources.get("min_workers") and len(self._pods(rayjob)) < wanted_pods(rayjob):
+            return False
+        if submission.deadline_seconds:
+            seconds = math.ceil(_age(rayjob)) + submission.deadline_seconds + _DEADLINE_GRACE_SECONDS
+            return self._merge(rayjob, {"spec": {"activeDeadlineSeconds": seconds}})
+        return True
+
     def stop(self, handle: dict[str, Any]) -> None:
         """See Engine. KubeRay takes down what has passed its deadline, and keeps the record of it; so the deadline is now."""
         self._cluster.start()
         rayjob = self._find(handle)
         if rayjob is None or self._status(rayjob).phase.ended or names.STOPPED in (rayjob["metadata"].get("annotations") or {}):
             return
-        patch = {"metadata": {"annotations": {names.STOPPED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
-        try:
-            self._keep(self._api.merge(_path(rayjob), patch))
-        except ApiError as error:
-            if error.status != 404:
-                raise unavailable(error) from error
-        except ApiUnreachable as error:
-            raise unavailable(error) from error
+        self._merge(rayjob, {"metadata": {"annotations": {names.STOPPED: "true"}}, "spec": {"activeDeadlineSeconds": 1}})
 
     def delete(self, handle: dict[str, Any]) -> None:
         """See Engine."""
@@ -192,20 +202,41 @@ class KubernetesEngine(Engine):
             followed.rayjobs.put(rayjob)
         return rayjob
 
+    def _merge(self, rayjob: Object, patch: Object) -> bool:
+        """Change the RayJob; False when it is gone. Raises EngineUnavailable."""
+        try:
+            self._keep(self._api.merge(_path(rayjob), patch))
+        except ApiError as error:
+            if error.status != 404:
+                raise unavailable(error) from error
+            return False
+        except ApiUnreachable as error:
+            raise unavailable(error) from error
+        return True
+
+    def _pods(self, rayjob: Object) -> list[Object]:
+        """Its pods, without those that are on their way out."""
+        followed, attempt = self._cluster.namespaces.get(rayjob["metadata"]["namespace"]), names.attempt_of(rayjob)
+        found = followed.pods.group(attempt) if followed is not None and attempt is not None else []
+        return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
     def _status(self, rayjob: Object) -> EngineStatus:
         followed, attempt = self._cluster.namespaces.get(rayjob["metadata"]["namespace"]), names.attempt_of(rayjob)
         if followed is None or attempt is None:
             return status_of(View(rayjob))
         pods = followed.pods.group(attempt)
         loss = followed.losses.of(attempt) or next(filter(None, (lost(pod, rayjob) for pod in pods)), None)
-        made = datetime.fromisoformat(rayjob["metadata"]["creationTimestamp"])
-        age = (datetime.now(UTC) - made).total_seconds()
-        return status_of(View(rayjob, pods, _workload(followed, rayjob), loss, self._cluster.silent_nodes, age))
+        return status_of(View(rayjob, pods, _workload(followed, rayjob), loss, self._cluster.silent_nodes, _age(rayjob)))
 
 
 def _workload(namespace: Namespace, rayjob: Object) -> Object | None:
     found = namespace.workloads.group(rayjob["metadata"]["uid"]) if namespace.workloads else []
     return found[0] if found else None
+
+
+def _age(rayjob: Object) -> float:
+    """Seconds since it was made."""
+    return (datetime.now(UTC) - datetime.fromisoformat(rayjob["metadata"]["creationTimestamp"])).total_seconds()
 
 
 def _path(rayjob: Object) -> str:
