@@ -100,3 +100,13 @@ def test_an_agent_that_still_sends_is_waited_for(env: JobEnvironment, monkeypatc
     finally:
         agent.kill()
         agent.join()
+
+
+def test_what_earlier_attempts_had_fetched_makes_room(env: JobEnvironment) -> None:
+    first = env.spool_dir / "job" / "1"
+    for name in ("code/train.py", "resume/state.pt", "checkpoints/5/files/state.pt", "records/rank-0.jsonl"):
+        write(first / name, b"x")
+    write(env.attempt_spool / "code" / "train.py", b"x")
+    leftovers.drop_copies(env)
+    assert sorted(path.name for path in first.iterdir()) == ["checkpoints", "records"]
+    assert (env.attempt_spool / "code" / "train.py").exists()

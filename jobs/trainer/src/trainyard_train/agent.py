@@ -16,7 +16,7 @@ from trainyard_train.courier import MLFLOW_SECONDS, STORE_SECONDS, Courier
 from trainyard_train.environment import JobEnvironment
 from trainyard_train.failures import Failure, describe, read_failures
 from trainyard_train.kept_process import KeptProcess
-from trainyard_train.leftovers import claim
+from trainyard_train.leftovers import claim, drop_copies
 from trainyard_train.life import BEAT_SECONDS, LifeWatch, dump_stacks
 from trainyard_train.logs import CLOSE_SECONDS, LogShipper, last_lines
 from trainyard_train.memory import MemoryWatch
@@ -100,6 +100,7 @@ class RankAgent:
         started, started_at = time.monotonic(), time.time()
         run = RunIdentity(self._env, self._objects, self._records.with_name(f"run-of-rank-{self._rank}"))
         before = reported_before(self._objects, self._env.job_id, self._env.attempt, self._rank)
+        drop_copies(self._env)
         code = stage_code(self._env, self._objects)
         variables = rank_environment(self._env, self._objects, self._context, run, self._records, before)
         for folder in (self._records.parent, self._stacks.parent):

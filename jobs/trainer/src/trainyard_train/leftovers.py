@@ -58,6 +58,13 @@ def send_earlier_leftovers(env: JobEnvironment, objects: Objects) -> None:
             shutil.rmtree(spool, ignore_errors=True)
 
 
+def drop_copies(env: JobEnvironment) -> None:
+    """Remove the code and checkpoints that earlier attempts had fetched to this machine; what they made stays until it is sent."""
+    for number in range(1, env.attempt):
+        for name in ("code", "resume"):
+            shutil.rmtree(_spool(env, number) / name, ignore_errors=True)
+
+
 def _spool(env: JobEnvironment, attempt: int) -> Path:
     return env.spool_dir / env.job_id / str(attempt)
 
