@@ -43,11 +43,11 @@ def ray_head(cpus: int = 2, environment: dict[str, str] | None = None) -> Iterat
     token_file, log = folder / "token", folder / "head.log"
     token_file.write_text(token)
     token_file.chmod(0o600)
-    port, dashboard, agent, client, metrics, runtime_env = free_ports(6)
+    port, dashboard, agent, metrics, runtime_env = free_ports(5)
     argv = [
         sys.executable,
         "-m",
-        "ray.scripts.scripts",
+        "trainyard_train.ray_command",
         "start",
         "--head",
         "--block",
@@ -56,7 +56,7 @@ def ray_head(cpus: int = 2, environment: dict[str, str] | None = None) -> Iterat
         "--no-monitor",
     ]
     argv += ["--node-ip-address=127.0.0.1", f"--port={port}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}"]
-    argv += [f"--dashboard-agent-listen-port={agent}", f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}"]
+    argv += [f"--dashboard-agent-listen-port={agent}", f"--metrics-export-port={metrics}"]
     argv += [f"--runtime-env-agent-port={runtime_env}", f"--num-cpus={cpus}", f"--temp-dir={folder}/ray"]
     argv += [f"--object-store-memory={_OBJECT_STORE_BYTES}"]
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "MLFLOW_", "TRAINYARD_"))}

@@ -57,8 +57,8 @@ def _module(*argv: str) -> list[str]:
 
 
 def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
-    agent, client, metrics, runtime_env = free_ports(4)
-    argv = _module("ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats", "--log-color", "false")
+    agent, metrics, runtime_env = free_ports(3)
+    argv = _module("trainyard_train.ray_command", "start", "--head", "--block", "--disable-usage-stats", "--log-color", "false")
     argv.append("--no-monitor")  # one machine has nothing to scale, and the autoscaler's metrics port asks for no token
     options: dict[str, object] = {
         "node-ip-address": HOST,
@@ -66,7 +66,6 @@ def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
         "dashboard-host": HOST,
         "dashboard-port": config.ray_dashboard_port,
         "dashboard-agent-listen-port": agent,
-        "ray-client-server-port": client,
         "metrics-export-port": metrics,
         "runtime-env-agent-port": runtime_env,
         "object-store-memory": _OBJECT_STORE_BYTES,
