@@ -43,9 +43,16 @@ def ray_and_mlflow() -> Iterator[tuple[float, str]]:
     config.prepare_folders()
     config.make_tokens()
     servers = [one for one in components(config) if one.name in ("ray", "mlflow")]
+    by_hand = {"trainyard_train.ray_command": "ray.scripts.scripts"}  # what `ray` runs
     begun = time.monotonic()
     children = [
-        start(one.argv, environment=one.environment, log=config.logs_dir / f"{one.name}.log", cwd=config.state_dir) for one in servers
+        start(
+            [by_hand.get(word, word) for word in one.argv],
+            environment=one.environment,
+            log=config.logs_dir / f"{one.name}.log",
+            cwd=config.state_dir,
+        )
+        for one in servers
     ]
     try:
         await_answers([f"{config.ray_dashboard_url}/api/gcs_healthz", f"{config.mlflow_url}/health"])

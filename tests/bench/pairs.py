@@ -51,5 +51,7 @@ def alternate(title: str, pairs: int, ours: Callable[[], float], theirs: Callabl
 
 
 def spread(values: list[float], digits: int = 2) -> str:
-    """Median, and the range behind it."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    """Median, and the range behind it; two significant digits of what would round to nothing."""
+    median = statistics.median(values)
+    form = f".{digits}f" if abs(median) >= 0.005 else ".2g"
+    return f"{median:{form}} ({min(values):{form}} to {max(values):{form}})"

@@ -218,7 +218,8 @@ def worker_pod_lost(yard: ClusterYard) -> Seen:
     def lose(job_id: str) -> None:
         yard.lose("pods", job_id, "ray.io/node-type=worker")
 
-    return interrupted(yard, lose, steps=120, interval=10, workers=2, submit=yard.submit_spread)[1]
+    # Enough steps for the time that Ray takes to miss a machine of which nothing comes any more.
+    return interrupted(yard, lose, steps=400, interval=20, workers=2, submit=yard.submit_spread)[1]
 
 
 def head_pod_lost(yard: ClusterYard) -> Seen:

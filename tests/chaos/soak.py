@@ -42,7 +42,7 @@ def soak(yard: EmbeddedYard, jobs: int, seed: int, minutes: float, at_once: int,
     """Run them; the failures, a sentence each. Starts no more after so many minutes."""
     chance, deadline = random.Random(seed), time.monotonic() + 60 * minutes
     plans = [(number, chance.choice(list(FAULTS)), 3 + chance.randrange(10)) for number in range(1, jobs + 1)]
-    memory = yard.part("controller").memory_info().rss
+    memory = {name: yard.part(name).memory_info().rss for name in ("api", "controller")}
 
     def one(plan: tuple[int, str, int]) -> str | None:
         number, fault, step = plan
@@ -66,7 +66,8 @@ def soak(yard: EmbeddedYard, jobs: int, seed: int, minutes: float, at_once: int,
         verdicts = list(pool.map(one, plans))
     yard.await_ready()
     say(f"{len([one for one in verdicts if one])} of {jobs} jobs, {verdicts.count('whole')} of them whole")
-    say(f"the controller's memory went from {memory / 2**20:.0f} to {yard.part('controller').memory_info().rss / 2**20:.0f} MiB")
+    for name, before in memory.items():
+        say(f"{name}: {before / 2**20:.0f} MiB before, {yard.part(name).memory_info().rss / 2**20:.0f} after")
     return [
         f"job {number}: {fault}: {verdict}"
         for (number, fault, _), verdict in zip(plans, verdicts, strict=True)
