@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from trainyard_templates.ray_train import RAY_TRAIN
 from trainyard_train.checkpoints import step_of
 from trainyard_train.environment import JobEnvironment
 from trainyard_train.failures import AttemptFailed, Failure, Kind, first_failure, read_failures
@@ -23,15 +24,8 @@ HEARTBEAT_SECONDS = 5.0
 #: For how long a result that the object store does not take is tried again.
 RESULT_SECONDS = 120.0
 
-#: Ray Train V2 is told of failures quickly, starts no process that this use of it does not need, and leaves the output alone.
-_RAY_TRAIN = {
-    "RAY_TRAIN_V2_ENABLED": "1",
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "120",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
-    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
-    "RAY_TRAIN_METRICS_ENABLED": "0",
-}
+#: Whether the containers have Ray Train's variables, not only this process.
+_INFORMED = RAY_TRAIN.items() <= os.environ.items()
 
 
 class Timeline:
@@ -175,8 +169,10 @@ def _announce(start: Start, env: JobEnvironment, timeline: Timeline) -> JobEnvir
 
 def _import_ray() -> None:
     """The slow part of reaching Ray, which needs nothing of the job."""
-    os.environ.update(_RAY_TRAIN)
-    import ray.train  # noqa: F401
+    os.environ.update(RAY_TRAIN)
+    from trainyard_train.lean_trainer import AloneWorkerGroup
+
+    AloneWorkerGroup.informed = _INFORMED
 
 
 def _fit(env: JobEnvironment, lost: dict[int, str]) -> None:

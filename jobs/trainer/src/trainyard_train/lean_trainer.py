@@ -57,6 +57,15 @@ state._shutdown_sync_actor = lambda _: None
 class AloneWorkerGroup(WorkerGroup):  # type: ignore[misc]  # Ray is not typed
     """Workers that are told of no controller, which is no actor, and of no barrier: they have nothing to ask either."""
 
+    #: Whether the workers' processes have Ray Train's variables from their containers; otherwise they are given them.
+    informed = False
+
+    @staticmethod
+    def _get_worker_runtime_env(custom_runtime_env: Any) -> Any:
+        if AloneWorkerGroup.informed:
+            return custom_runtime_env  # none: processes that Ray has started ahead will do
+        return WorkerGroup._get_worker_runtime_env(custom_runtime_env)
+
     def _init_train_context_on_workers(self, workers: list[Any], sync_actor: Any, train_context_args: dict[str, list[Any]]) -> None:
         told = [
             worker.actor.init_train_context.remote(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from trainyard_templates.kubernetes.rendering import render
+from trainyard_templates.ray_train import RAY_TRAIN
 
 RAY_VERSION = "2.60.0"
 #: Where pods keep what is not in the object store yet.
@@ -52,8 +52,8 @@ class RayJobValues:
     Attributes:
         name: at most 47 characters, a DNS-1035 label.
         labels, pod_labels: of the RayJob; of its pods.
-        driver_environment: variables of the driver and, through it, of every worker.
-        pod_environment: variables of the containers; taken literally, also where they hold `$(NAME)`.
+        driver_environment: variables of the head's container, for the driver.
+        pod_environment: variables of every container. All are taken literally, also where they hold `$(NAME)`.
         secret: name of the Secret with the object store's credentials.
         head, worker: sizes; `replicas` worker pods stand beside the head.
         deadline_seconds: after which KubeRay ends the attempt.
@@ -81,14 +81,13 @@ def render_rayjob(values: RayJobValues) -> dict[str, Any]:
     groups: list[dict[str, Any]] = [{"shape": values.head.template_values()}]
     if values.worker is not None and values.replicas:
         groups.append({"shape": values.worker.template_values(), "replicas": values.replicas})
-    # KubeRay reads it as YAML, of which JSON in ASCII is a part.
-    runtime_env = json.dumps({"env_vars": values.driver_environment}, sort_keys=True)
     return render(
         "rayjob.json.j2",
         **{name: value for name, value in asdict(values).items() if name not in ("head", "worker", "replicas", "driver_environment")},
         head=groups[0],
         workers=groups[1:],
-        runtime_env=runtime_env,
+        # Not as the Ray job's runtime environment: workers that Ray has started ahead fit only jobs without one.
+        driver_environment=_literal(values.driver_environment),
         environment=_container_environment(values),
         pull_secret_names=[{"name": name} for name in values.pull_secrets],
         ray_version=RAY_VERSION,
@@ -97,11 +96,14 @@ def render_rayjob(values: RayJobValues) -> dict[str, Any]:
 
 
 def _container_environment(values: RayJobValues) -> list[dict[str, Any]]:
-    """As a container's `env` list. Kubernetes expands `$(NAME)` in values; two dollars stand for one."""
-    literal: list[dict[str, Any]] = [
-        {"name": name, "value": value.replace("$", "$$")} for name, value in sorted(values.pod_environment.items())
-    ]
+    """As a container's `env` list."""
+    literal = _literal(RAY_TRAIN | values.pod_environment)
     if not values.secret:
         return literal
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     return literal + [{"name": key, "valueFrom": {"secretKeyRef": {"name": values.secret, "key": key}}} for key in keys]
+
+
+def _literal(variables: dict[str, str]) -> list[dict[str, Any]]:
+    """Kubernetes expands `$(NAME)` in values; two dollars stand for one."""
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in sorted(variables.items())]
