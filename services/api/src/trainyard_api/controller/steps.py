@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from trainyard_api.controller.attempt_objects import AttemptResult, EventReader,
 from trainyard_api.controller.growth import Growth
 from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity, StartGate
+from trainyard_api.controller.submissions import submission_of
 from trainyard_api.controller.term import Term
 from trainyard_api.controller.verdicts import Verdict, stop_due, verdict
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
@@ -167,27 +167,8 @@ class Steps:
         self._update(attempt, handle=handle)
 
     def _submission(self, job: Job, attempt: Attempt) -> Submission:
-        environment = {
-            "TRAINYARD_JOB_ID": job.id,
-            "TRAINYARD_ATTEMPT": str(attempt.number),
-            "TRAINYARD_SPEC": json.dumps(job.spec),
-            "TRAINYARD_OBJECT_STORE_URL": self._objects.url,
-            "TRAINYARD_SPOOL_DIR": str(self._settings.state_dir / "spool"),
-            "TRAINYARD_MLFLOW_URL": self._settings.mlflow_url,
-            "TRAINYARD_MLFLOW_RUN_ID": job.mlflow_run_id or "",
-            "TRAINYARD_STANDBY_SECONDS": f"{self._patience.standby:g}",
-        }
-        return Submission(
-            attempt.submission_id,
-            job.id,
-            attempt.number,
-            attempt.workers,
-            job.resources,
-            environment,
-            team=job.team,
-            image=job.image,
-            deadline_seconds=job.deadline_seconds,
-        )
+        url, standby = self._objects.url, self._patience.standby
+        return submission_of(job, attempt, self._settings, object_store_url=url, standby_seconds=standby)
 
     # --- following --------------------------------------------------------------------------------------------------
 
