@@ -24,7 +24,8 @@ _HANGS = "import time\nprint('hanging', flush=True)\ntime.sleep(600)\n"
 _FIRST_ATTEMPT = """
 import os, sys, time
 attempt = int(os.environ["TRAINYARD_ATTEMPT"])
-print("this is attempt", attempt, flush=True)
+print("this is attempt", attempt)
+print("machine", os.uname().nodename, flush=True)
 if attempt == 1:
     {course}
 """
@@ -132,6 +133,17 @@ def test_a_lost_driver_costs_an_attempt_and_none_of_the_jobs_retries(site: Site,
     attempts = site.client.job_attempts(job_id)
     assert (job.state, job.retries) == ("SUCCEEDED", 0), (job.reason, attempts)
     assert [(one.outcome, one.failure_kind) for one in attempts] == [("failed", "infrastructure"), ("succeeded", None)]
+
+
+def test_a_killed_rank_costs_an_attempt_and_the_next_one_runs_in_its_place(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(_FIRST_ATTEMPT.format(course="os.kill(os.getpid(), 9)"))
+    job_id = site.trainyard("submit", str(tmp_path), "--name", "killed rank", *site.size_options, "--json").json["id"]
+    job = site.client.wait_for_job(job_id, timeout=600)
+    attempts = site.client.job_attempts(job_id)
+    assert (job.state, job.retries) == ("SUCCEEDED", 0), (job.reason, attempts)
+    assert [(one.outcome, one.failure_kind) for one in attempts] == [("failed", "infrastructure"), ("succeeded", None)]
+    machines = [site.client.read_log(job_id, attempt=number, rank="0").content.split("machine ")[1].split()[0] for number in (1, 2)]
+    assert machines[0] == machines[1], "in a cluster a pod is a machine"
 
 
 def test_more_than_there_is_is_refused_at_once(site: Site) -> None:
