@@ -220,6 +220,14 @@ def test_what_is_no_loss() -> None:
             EngineStatus(Phase.FAILED, "the job's driver ended with exit code 1"),
         ),
         (
+            rayjob("Failed", "FAILED", message="Unexpected error occurred: 2 worker(s) were killed due to the node running low on memory."),
+            EngineStatus(
+                Phase.FAILED,
+                "Unexpected error occurred: 2 worker(s) were killed due to the node running low on memory.",
+                kind=FailureKind.OUT_OF_MEMORY,
+            ),
+        ),
+        (
             rayjob("Failed", "FAILED", message="failed with exit code -9"),
             EngineStatus(Phase.FAILED, "the job's driver ended with exit code -9", kind=FailureKind.INFRASTRUCTURE),
         ),
