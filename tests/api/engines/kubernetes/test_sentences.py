@@ -58,6 +58,10 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     }
 
 
+RAYS_MEMORY_MONITOR = (
+    "Unexpected error occurred: 2 worker(s) were killed due to the node running low on memory. "
+    "Memory on the node (IP: 10.244.0.109, ID: cfe5) was 2.87GB used / 3.00GB limit (0.957198)\nand more"
+)
 NO_NODE = "0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient nvidia.com/gpu. preemption: 0/3 nodes are available: 3 No victims."
 
 
@@ -220,11 +224,9 @@ def test_what_is_no_loss() -> None:
             EngineStatus(Phase.FAILED, "the job's driver ended with exit code 1"),
         ),
         (
-            rayjob("Failed", "FAILED", message="Unexpected error occurred: 2 worker(s) were killed due to the node running low on memory."),
+            rayjob("Failed", "FAILED", message=RAYS_MEMORY_MONITOR),
             EngineStatus(
-                Phase.FAILED,
-                "Unexpected error occurred: 2 worker(s) were killed due to the node running low on memory.",
-                kind=FailureKind.OUT_OF_MEMORY,
+                Phase.FAILED, "ran out of memory: 2.87 of 3.00 GiB were in use where its driver ran", kind=FailureKind.OUT_OF_MEMORY
             ),
         ),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from trainyard_api.engines.base import Submission
 from trainyard_api.failures import FailureKind
 
@@ -12,9 +14,12 @@ def driver_environment(submission: Submission) -> dict[str, str]:
     return {**submission.environment, "TRAINYARD_SPEC": spec, "TRAINYARD_WORKERS": str(submission.workers)}
 
 
-def cause_of_words(message: str) -> FailureKind | None:
-    """What Ray's words tell of the cause: its memory monitor may end a driver along with the ranks."""
-    return FailureKind.OUT_OF_MEMORY if "low on memory" in message.lower() else None
+def want_of_memory(message: str) -> str | None:
+    """That Ray's memory monitor ended the driver along with the ranks, in a sentence; None when Ray's message says something else."""
+    if "low on memory" not in message:
+        return None
+    used = re.search(r"was ([\d.]+)GB used / ([\d.]+)GB limit", message)
+    return f"ran out of memory: {used[1]} of {used[2]} GiB were in use where its driver ran" if used else f"ran out of memory: {message}"
 
 
 def cause_of_exit(code: int) -> FailureKind | None:

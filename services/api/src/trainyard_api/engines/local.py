@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
-from trainyard_api.engines.driver import cause_of_exit, cause_of_words, driver_environment
+from trainyard_api.engines.driver import cause_of_exit, driver_environment, want_of_memory
 from trainyard_api.failures import FailureKind
 
 _PHASES = {
@@ -98,7 +98,9 @@ class LocalEngine(Engine):
         if phase is Phase.FAILED and exit_code not in (None, 0):
             message, kind = f"the job's driver ended with exit code {exit_code}", cause_of_exit(exit_code)
         elif phase is Phase.FAILED and str(found.get("error_type")).startswith("JOB_SUPERVISOR_ACTOR"):
-            kind = cause_of_words(str(message)) or FailureKind.INFRASTRUCTURE
+            kind = FailureKind.INFRASTRUCTURE
+            if sentence := want_of_memory(str(message)):
+                message, kind = sentence, FailureKind.OUT_OF_MEMORY
         if not phase.ended or not message:
             return EngineStatus(phase, kind=kind)
         return EngineStatus(phase, str(message).strip().splitlines()[0][:500], kind=kind)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from trainyard_api.engines.base import EngineStatus, Phase
-from trainyard_api.engines.driver import cause_of_exit, cause_of_words
+from trainyard_api.engines.driver import cause_of_exit, want_of_memory
 from trainyard_api.engines.kubernetes import pods as pod_words
 from trainyard_api.engines.kubernetes.api import Object
 from trainyard_api.engines.kubernetes.names import QUEUE, STOPPED
@@ -154,9 +154,10 @@ def _lost(loss: Loss) -> EngineStatus:
 def _exit(message: str | None) -> EngineStatus:
     """What Ray says of a driver that failed."""
     code = re.search(r"exit code (-?\d+)", message or "")
+    if code is None and (sentence := want_of_memory(message or "")):
+        return EngineStatus(Phase.FAILED, sentence, kind=FailureKind.OUT_OF_MEMORY)
     if code is None:
-        kind = cause_of_words(message) if message else FailureKind.INFRASTRUCTURE
-        return EngineStatus(Phase.FAILED, message or "the job's driver failed", kind=kind)
+        return EngineStatus(Phase.FAILED, message or "the job's driver failed", kind=None if message else FailureKind.INFRASTRUCTURE)
     return EngineStatus(Phase.FAILED, f"the job's driver ended with exit code {code[1]}", kind=cause_of_exit(int(code[1])))
 
 
