@@ -65,6 +65,11 @@ def test_whether_a_job_is_tried_again(kinds: list[FailureKind], retries: int, ta
     assert (end.backoff is not None) == (target is S.RETRYING)
 
 
+def test_only_what_was_lost_once_is_tried_again_at_once() -> None:
+    pauses = [decide(kinds, retries=3).backoff for kinds in ([USER], [INFRASTRUCTURE], [HUNG], [INFRASTRUCTURE, INFRASTRUCTURE])]
+    assert [pause.total_seconds() >= 2 for pause in pauses] == [True, False, False, True]
+
+
 def test_a_platform_may_retry_nothing_at_its_own_expense() -> None:
     assert decide([INFRASTRUCTURE], limit=0).target is S.FAILED
     assert decide([INFRASTRUCTURE], limit=0).reason == "it failed"

@@ -14,6 +14,8 @@ from trainyard_api.store.states import JobState
 
 CANCELLED = "cancelled by a user"
 _MEMORY = "memory_gb_per_worker"
+#: What was lost by nobody's doing will be well elsewhere; only when it happens again is there something to wait for.
+_AT_ONCE = timedelta(seconds=0.5)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def verdict(
     spared = min(infrastructure_retries, sum(one.spared for one in kinds))
     final = attempt.stop_reason is not None and _overdue(job, attempt, now)
     if not final and 1 + len(earlier) - spared <= job.retries:
-        return Verdict("failed", JobState.RETRYING, _advised(reason, kind), kind, backoff(1 + len(earlier)))
+        pause = _AT_ONCE if kind.spared and not earlier else backoff(1 + len(earlier))
+        return Verdict("failed", JobState.RETRYING, _advised(reason, kind), kind, pause)
     if kind is FailureKind.OUT_OF_MEMORY and not job.retries:
         return Verdict("failed", JobState.FAILED, f"{_advised(reason, kind)}: without it, another attempt would end the same way", kind)
     if kind.spared and earlier and not final:
