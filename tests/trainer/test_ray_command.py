@@ -1,5 +1,6 @@
 """Ray's command, as heads and workers are started with it."""
 
+import signal
 import subprocess
 import sys
 
@@ -21,3 +22,10 @@ def test_start_imports_nothing_of_other_subcommands() -> None:
 def test_the_other_subcommands_are_there() -> None:
     printed, _ = ray("--help")
     assert {"start", "job", "serve", "list"} <= {line.split()[0] for line in printed.splitlines() if line.startswith("  ") and line.split()}
+
+
+def test_a_start_that_is_taken_back_ends_at_once_also_as_the_first_process_of_a_container() -> None:
+    """There the kernel gives SIGTERM to a handler only."""
+    text = "import os, signal, sys; sys.argv = ['ray', 'start', '--version']; from trainyard_train import ray_command; "
+    text += "import ray.scripts.scripts as scripts; scripts.cli = lambda **_: os.kill(os.getpid(), signal.SIGTERM); ray_command.main()"
+    assert subprocess.run([sys.executable, "-c", text], timeout=120).returncode == 128 + signal.SIGTERM

@@ -17,7 +17,9 @@ def torchrun(script: Path, arguments: list[str]) -> str:
     """What rank 0 of two processes prints."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(script), *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OMP_")}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=environment).stdout
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize(
