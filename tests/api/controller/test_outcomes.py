@@ -185,6 +185,21 @@ def test_a_new_leader_tells_the_driver_that_stands_by(yard: Yard, leader: Leader
     assert yard.engine.submitted == [f"ty-{job_id}-1"]
 
 
+def test_a_driver_that_was_told_to_end_is_not_told_otherwise(yard: Yard, leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = yard.submit(lost)
+    leader.until(job_id, S.RUNNING)
+    lose(yard, job_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(yard.engine, "_hear", lambda _: None)  # it has not looked yet
+        with monkeypatch.context() as unfit:
+            unfit.setattr(yard.engine, "carries_on", lambda *_: False)
+            leader.round()
+        leader.round()
+        assert yard.job(job_id).attempt == 1
+    leader.until(job_id, S.RETRYING)
+    assert yard.engine.submitted == [f"ty-{job_id}-1"]
+
+
 def test_a_driver_that_no_longer_waits_costs_one_attempt(yard: Yard, leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = yard.submit(lost)
     leader.until(job_id, S.RUNNING)

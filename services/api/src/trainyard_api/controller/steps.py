@@ -54,8 +54,8 @@ class Steps:
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
         self._stop_asked: dict[str, float] = {}
-        #: The attempts that go on where the one before them was, whose drivers know.
-        self._told: set[str] = set()
+        #: The attempts after which a driver stood by and was told what follows.
+        self._told: set[tuple[str, int]] = set()
         self._complaints: dict[str, str] = {}
         #: What the engine last said of each attempt, by submission id.
         self._statuses: dict[str, EngineStatus] = {}
@@ -180,8 +180,8 @@ class Steps:
             self._term.check()  # whoever took over may have submitted it, and it may have ended and be gone
             self._submit(job, attempt)
             return
-        if job.state is JobState.STARTING:
-            self._tell_driver(attempt)
+        if job.state is JobState.STARTING and _handle(attempt)["submission_id"] != attempt.submission_id:
+            self._tell_driver(job.id, attempt.number - 1, attempt)
         given_up = attempt.stop_requested_at is not None and utcnow() - attempt.stop_requested_at > timedelta(seconds=self._patience.stop)
         try:
             status = self._engine.describe(_handle(attempt))
@@ -292,10 +292,12 @@ class Steps:
 
         A place in which training never began is not tried again.
         """
+        if (job.id, attempt.number) in self._told:
+            return False
         end = self._verdict(job, attempt, status, result)
         again = end.target is JobState.RETRYING and end.kind is FailureKind.INFRASTRUCTURE and job.state is JobState.RUNNING
         if not (again and self._engine.carries_on(self._submission(job, attempt), _handle(attempt))):
-            tell_driver(self._objects, job.id, attempt.number, None)
+            self._tell_driver(job.id, attempt.number, None)
             return False
         _, following = self._repository.carry_on(
             job,
@@ -308,14 +310,18 @@ class Steps:
         )
         log.info("job %s goes on where it is: %s", job.id, end.reason)
         self._forget(attempt)
-        self._tell_driver(following)
+        self._tell_driver(job.id, attempt.number, following)
         return True
 
-    def _tell_driver(self, attempt: Attempt) -> None:
-        """Tell the driver of the attempt before this one, when that is the one to run it."""
-        if _handle(attempt)["submission_id"] != attempt.submission_id and attempt.submission_id not in self._told:
-            tell_driver(self._objects, attempt.job_id, attempt.number - 1, attempt.number, attempt.workers)
-            self._told.add(attempt.submission_id)
+    def _tell_driver(self, job_id: str, number: int, following: Attempt | None) -> None:
+        """Tell the driver that stands by after this attempt which one to run next, or that it may end; once, it may act on it already."""
+        if (job_id, number) in self._told:
+            return
+        if following is None:
+            tell_driver(self._objects, job_id, number, None)
+        else:
+            tell_driver(self._objects, job_id, number, following.number, following.workers)
+        self._told.add((job_id, number))
 
     def _driver_lines(self, attempt: Attempt) -> list[str]:
         try:
@@ -343,7 +349,7 @@ class Steps:
             memory.forget(attempt.job_id, attempt.number)
         self._result_seen.pop((attempt.job_id, attempt.number), None)
         self._stop_asked.pop(attempt.submission_id, None)
-        self._told.discard(attempt.submission_id)
+        self._told -= {(attempt.job_id, attempt.number - 1), (attempt.job_id, attempt.number)}
         self._statuses.pop(attempt.submission_id, None)
 
     def _update(self, attempt: Attempt, **columns: Any) -> None:
