@@ -26,6 +26,14 @@ def open_client(config: PlatformConfig) -> Client:
     return Client(url=config.url, token=config.api_token_file.read_text().strip())
 
 
+def ray_job(config: PlatformConfig, *arguments: str) -> None:
+    """Ray's own `ray job` against the platform's head. Raises CalledProcessError."""
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file)}
+    environment |= {"RAY_ADDRESS": config.ray_dashboard_url}
+    command = [sys.executable, "-m", "ray.scripts.scripts", "job", *arguments]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+
+
 def first_step(pairs: int, config: PlatformConfig) -> Figure:
     """Seconds from the submission to the first optimizer step of the digits trainer."""
     with open_client(config) as client:
@@ -45,17 +53,8 @@ def first_step(pairs: int, config: PlatformConfig) -> Figure:
             with tempfile.TemporaryDirectory() as folder:
                 stamp = Path(folder) / "first-step"
                 argument = json.dumps({**parameters, "trainer": "image_classification", "workers": WORKERS, "stamp": str(stamp)})
-                environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file)}
-                environment |= {"RAY_ADDRESS": config.ray_dashboard_url}
-                submit = [sys.executable, "-m", "ray.scripts.scripts", "job", "submit", "--", sys.executable]
                 begun = time.time()
-                subprocess.run(
-                    [*submit, str(WORKLOADS / "ray_train_ready.py"), argument],
-                    env=environment,
-                    check=True,
-                    capture_output=True,
-                    timeout=300,
-                )
+                ray_job(config, "submit", "--", sys.executable, str(WORKLOADS / "ray_train_ready.py"), argument)
                 return float(stamp.read_text()) - begun
 
         first, second = alternate("submit to first step", pairs, ours, theirs)

@@ -6,15 +6,14 @@ import contextlib
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.jobs import WORKERS, WORKLOADS, open_client
+from tests.bench.jobs import WORKERS, WORKLOADS, open_client, ray_job
 from tests.bench.pairs import Figure, alternate
 from tests.support.waiting import wait_for
 from trainyard.embedded.config import PlatformConfig
@@ -81,27 +80,16 @@ def worker_loss(pairs: int, config: PlatformConfig) -> Figure:
                     client.cancel_job(job.id)
                     client.wait_for_job(job.id, timeout=120)
 
-        theirs = _peer(config)
+        def theirs() -> float:
+            name = f"peer-{secrets.token_hex(4)}"
+            with _stamps_file() as stamps:
+                program = (sys.executable, str(_PROGRAM), str(stamps), str(WORKERS))
+                ray_job(config, "submit", "--no-wait", "--submission-id", name, "--", *program)
+                try:
+                    return _recovery(stamps)
+                finally:
+                    ray_job(config, "stop", name)
+
         first, second = alternate("a worker's loss", pairs, ours, theirs)
     peer = "a `TorchTrainer` of the same steps with `max_failures=3`, same Ray head"
     return Figure("A rank killed, until the next step", "s", peer, first, second, goal=1.1)
-
-
-def _peer(config: PlatformConfig) -> Callable[[], float]:
-    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file)}
-    environment |= {"RAY_ADDRESS": config.ray_dashboard_url}
-    ray = [sys.executable, "-m", "ray.scripts.scripts", "job"]
-
-    def call(*arguments: str) -> None:
-        subprocess.run([*ray, *arguments], env=environment, check=True, capture_output=True, timeout=300)
-
-    def measure() -> float:
-        name = f"peer-{secrets.token_hex(4)}"
-        with _stamps_file() as stamps:
-            call("submit", "--no-wait", "--submission-id", name, "--", sys.executable, str(_PROGRAM), str(stamps), str(WORKERS))
-            try:
-                return _recovery(stamps)
-            finally:
-                call("stop", name)
-
-    return measure
