@@ -10,6 +10,7 @@ from tests.chart.rendering import KUEUE, Rendered, render
 from trainyard_api.teams import Teams
 from workbench.paths import ROOT
 
+WARM = {"workers": 2, "cpusPerWorker": 0.5, "gpusPerWorker": 1, "idleMinutes": None}
 TWO_TEAMS: dict[str, Any] = {
     "global": {
         "teams": {
@@ -21,7 +22,7 @@ TWO_TEAMS: dict[str, Any] = {
                 "weight": 3,
                 "priority": "high",
             },
-            "nlp": {"namespace": {"name": "language", "create": False}, "allowedTemplates": ["script"], "maxJobs": 4},
+            "nlp": {"namespace": {"name": "language", "create": False}, "allowedTemplates": ["script"], "maxJobs": 4, "warm": [WARM]},
         }
     }
 }
@@ -61,6 +62,7 @@ def test_the_api_is_told_of_every_team(queued: Rendered) -> None:
             "allowedTemplates": ["script"],
             "allowedImages": None,
             "maxJobs": 4,
+            "warm": [WARM],
         },
         {
             "name": "vision",
@@ -71,6 +73,7 @@ def test_the_api_is_told_of_every_team(queued: Rendered) -> None:
             "allowedTemplates": None,
             "allowedImages": ["registry.example.com/vision/*"],
             "maxJobs": None,
+            "warm": [],
         },
     ]
 

@@ -58,13 +58,23 @@ def config(trainyard: CommandLine) -> PlatformConfig:
 @pytest.fixture
 def client(config: PlatformConfig) -> Iterator[Client]:
     """A client of the running platform."""
-    with Client(url=config.url, token=config.api_token_file.read_text()) as opened:
+    with client_of(config) as opened:
         yield opened
+
+
+def client_of(config: PlatformConfig) -> Client:
+    """A client of a running platform."""
+    return Client(url=config.url, token=config.api_token_file.read_text())
 
 
 @pytest.fixture
 def site(trainyard: CommandLine, config: PlatformConfig, client: Client) -> Site:
     """The running platform for the tests that a platform in a cluster passes too."""
+    return site_of(trainyard, config, client)
+
+
+def site_of(trainyard: CommandLine, config: PlatformConfig, client: Client) -> Site:
+    """A running platform for the tests that a platform in a cluster passes too."""
 
     def mlflow_run(run_id: str) -> dict[str, Any]:
         answer = httpx.get(f"{config.mlflow_url}/api/2.0/mlflow/runs/get", params={"run_id": run_id}, trust_env=False)

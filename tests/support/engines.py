@@ -86,10 +86,10 @@ class CutOffEngine(MemoryEngine):
             raise EngineUnavailable("the answer was lost")
         return handle
 
-    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+    def carries_on(self, handle: dict[str, Any], *, whole: bool, deadline_seconds: int | None) -> bool:
         """See Engine."""
         self._call()
-        return super().carries_on(submission, handle)
+        return super().carries_on(handle, whole=whole, deadline_seconds=deadline_seconds)
 
     def stop(self, handle: dict[str, Any]) -> None:
         """See Engine."""

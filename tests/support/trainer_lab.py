@@ -20,6 +20,7 @@ from trainyard_api.engines.base import EngineStatus, Submission
 from trainyard_api.engines.local import LocalEngine
 from trainyard_api.tracking import Tracking
 from trainyard_templates import RunSpec, get
+from trainyard_templates.runspec import ResourceSpec
 from trainyard_train.objects import Objects
 
 
@@ -33,11 +34,13 @@ class Attempt:
     job_id: str
     number: int
     run_id: str | None
+    #: The warm cluster's, when it runs on one.
+    warm_handle: dict[str, Any] | None = None
 
     @property
     def handle(self) -> dict[str, Any]:
         """What the engine knows the attempt by."""
-        return {"submission_id": f"ty-{self.job_id}-{self.number}"}
+        return self.warm_handle or {"submission_id": f"ty-{self.job_id}-{self.number}"}
 
     @property
     def prefix(self) -> str:
@@ -157,11 +160,18 @@ class Lab:
         return self.submit_spec(spec, after=after, run_known=run_known, environment=environment)
 
     def submit_spec(
-        self, spec: RunSpec, *, after: Attempt | None = None, run_known: bool = True, environment: dict[str, str] | None = None
+        self,
+        spec: RunSpec,
+        *,
+        after: Attempt | None = None,
+        run_known: bool = True,
+        environment: dict[str, str] | None = None,
+        job_id: str | None = None,
+        number: int = 1,
     ) -> Attempt:
         """Submit a spec as it is."""
-        job_id = after.job_id if after else secrets.token_hex(8)
-        number = after.number + 1 if after else 1
+        job_id = after.job_id if after else job_id or secrets.token_hex(8)
+        number = after.number + 1 if after else number
         run_id = after.run_id if after else None
         if run_known and run_id is None:
             run_id = self.make_run(job_id)
@@ -208,3 +218,32 @@ class Lab:
         ids = [experiment["experiment_id"] for experiment in experiments["experiments"]]
         found = httpx.post(f"{api}/runs/search", json={"experiment_ids": ids, "max_results": 1000}, trust_env=False)
         return len(found.raise_for_status().json().get("runs", []))
+
+    def warm(self, **resources: Any) -> "WarmCluster":
+        """Start a warm cluster of this size, as the controller does."""
+        warm_id = f"w{secrets.token_hex(6)}"
+        attempt = self.submit_spec(
+            RunSpec(kind="function", entry="none:none", resources=ResourceSpec(**resources)), job_id=warm_id, number=0, run_known=False
+        )
+        return WarmCluster(self, attempt)
+
+
+@dataclass
+class WarmCluster:
+    """A warm cluster and the attempt that it is until it is given to a job."""
+
+    lab: Lab
+    attempt: Attempt
+
+    def await_ready(self) -> None:
+        """Return when it waits for a job."""
+        wait_for("a warm cluster", lambda: self.lab.objects.get_json(f"{self.attempt.prefix}/ready.json"), seconds=120, every=0.1)
+
+    def claim(self, spec: RunSpec, *, after: Attempt | None = None) -> Attempt:
+        """Give it to a new job of this spec, or to the next attempt of a job."""
+        job_id = after.job_id if after else secrets.token_hex(8)
+        number = after.number + 1 if after else 1
+        run_id = after.run_id if after else self.lab.make_run(job_id)
+        word = {"attempt": number, "workers": spec.resources.workers, "job_id": job_id}
+        self.lab.objects.put_json(f"{self.attempt.prefix}/next.json", word | {"spec": spec.model_dump(), "mlflow_run_id": run_id})
+        return Attempt(self.lab.ray, self.lab.engine, self.lab.objects, job_id, number, run_id, self.attempt.handle)

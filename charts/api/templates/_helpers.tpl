@@ -13,6 +13,7 @@
   "allowedTemplates" (.allowedTemplates | default nil)
   "allowedImages" (.allowedImages | default nil)
   "maxJobs" $limit
+  "warm" .warm
 ) -}}
 {{- end -}}
 {{- toPrettyJson $teams -}}

@@ -21,6 +21,7 @@ Usage: {{ range (include "common.teams" . | fromJson).items }}
   "allowedTemplates" ($team.allowedTemplates | default list)
   "allowedImages" ($team.allowedImages | default list)
   "maxJobs" $team.maxJobs
+  "warm" ($team.warm | default list)
   "quota" $quota
   "borrowing" ($team.borrowing | default dict)
   "weight" ($team.weight | default 1)

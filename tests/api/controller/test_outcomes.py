@@ -192,7 +192,7 @@ def test_a_driver_that_was_told_to_end_is_not_told_otherwise(yard: Yard, leader:
     with monkeypatch.context() as patch:
         patch.setattr(yard.engine, "_hear", lambda _: None)  # it has not looked yet
         with monkeypatch.context() as unfit:
-            unfit.setattr(yard.engine, "carries_on", lambda *_: False)
+            unfit.setattr(yard.engine, "carries_on", lambda *_, **__: False)
             leader.round()
         leader.round()
         assert yard.job(job_id).attempt == 1

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,18 @@ def platform(kubeconfig: Path, kubectl: Kubectl) -> Iterator[Platform]:
 @pytest.fixture
 def site(platform: Platform, tmp_path: Path) -> Iterator[Site]:
     """The release, through its entrance."""
+    with site_of(platform, tmp_path) as site:
+        yield site
+
+
+@contextmanager
+def site_of(platform: Platform, folder: Path) -> Iterator[Site]:
+    """A release, through its entrance; ``folder`` is empty."""
     token = platform.secret(f"{platform.release}-auth")["token"]
     with platform.entrance() as url, Client(url, token=token) as client:
 
         def trainyard(*arguments: str) -> Outcome:
-            variables = {"TRAINYARD_URL": url, "TRAINYARD_TOKEN": token, "TRAINYARD_STATE_DIR": str(tmp_path / "nothing-here")}
+            variables = {"TRAINYARD_URL": url, "TRAINYARD_TOKEN": token, "TRAINYARD_STATE_DIR": str(folder / "nothing-here")}
             return run_command(arguments, variables, seconds=COMMAND_SECONDS)
 
         def mlflow_run(run_id: str) -> dict[str, Any]:

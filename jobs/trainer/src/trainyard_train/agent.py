@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import ray.train
@@ -15,7 +15,7 @@ from trainyard_train.code_archive import stage_code
 from trainyard_train.courier import MLFLOW_SECONDS, STORE_SECONDS, Courier
 from trainyard_train.environment import JobEnvironment
 from trainyard_train.failures import Failure, describe, read_failures
-from trainyard_train.kept_process import KeptProcess
+from trainyard_train.kept_process import TRAINING_PROCESS, KeptProcess
 from trainyard_train.leftovers import claim, drop_copies
 from trainyard_train.life import BEAT_SECONDS, LifeWatch, dump_stacks
 from trainyard_train.logs import CLOSE_SECONDS, LogShipper, last_lines
@@ -25,6 +25,7 @@ from trainyard_train.process_guard import GroupGuard
 from trainyard_train.rank_environment import rank_environment
 from trainyard_train.record_objects import reported_before
 from trainyard_train.run_identity import RunIdentity
+from trainyard_train.warm_process import WarmProcess
 
 #: Ray Train stops the other ranks as soon as one has failed; until then they notice it themselves and their last lines are shipped.
 LAST_WORDS_SECONDS = 1.5
@@ -33,20 +34,42 @@ STOP_SECONDS = 4.5
 _STOP_CLOSE_SECONDS = 1.0
 
 _running: RankAgent | None = None
+_env: JobEnvironment | None = None
+_warm_process: WarmProcess | None = None
 
 
 class RankFailed(RuntimeError):
     """The training process of one rank ended badly."""
 
 
-def run_rank(env: JobEnvironment) -> None:
+def warm_up(cpus: float) -> None:
+    """Have a training process ready, with PyTorch imported, for a rank with so many CPUs; returns when it is. Raises OSError."""
+    global _warm_process
+    _warm_process = WarmProcess(cpus)
+
+
+def stay_warm() -> None:
+    """Called now and then while the rank waits. Raises OSError when its training process has died."""
+    if _warm_process is not None:
+        _warm_process.check()
+
+
+def instruct(env: JobEnvironment) -> None:
+    """Say what `run_rank` is to run."""
+    global _env
+    _env = env
+
+
+def run_rank() -> None:
     """Ray Train's training function: one rank from start to end.
 
     Raises:
         RankFailed: the rank failed; the reason and the last lines are in the object store by then.
     """
     global _running
-    _running = RankAgent(env, ray.train.get_context())
+    if _env is None:
+        raise RankFailed("was not told what to run")
+    _running = RankAgent(_env, ray.train.get_context(), _warm_process)
     _running.run()
 
 
@@ -59,9 +82,9 @@ def stop_rank() -> None:
 class RankAgent:
     """One rank of one attempt."""
 
-    def __init__(self, env: JobEnvironment, context: Any) -> None:
-        """``context`` is Ray Train's."""
-        self._env, self._context = env, context
+    def __init__(self, env: JobEnvironment, context: Any, warm: WarmProcess | None = None) -> None:
+        """``context`` is Ray Train's; ``warm`` waits for the rank's program, when there is one."""
+        self._env, self._context, self._warm = env, context, warm
         self._rank: int = context.get_world_rank()
         self._objects = Objects(env.object_store_url)
         self._claim = claim(env.attempt_spool, f"rank-{self._rank}")
@@ -106,12 +129,7 @@ class RankAgent:
         for folder in (self._records.parent, self._stacks.parent):
             folder.mkdir(parents=True, exist_ok=True)
         LifeWatch.prepare(self._life)
-        process = KeptProcess(
-            [sys.executable, "-P", "-u", "-m", "trainyard_train.training_process"],
-            cwd=code,
-            env=variables | {"TRAINYARD_LIFE": str(self._life), "TRAINYARD_STACKS": str(self._stacks)},
-            output=self._log,
-        )
+        process = self._start(code, variables | {"TRAINYARD_LIFE": str(self._life), "TRAINYARD_STACKS": str(self._stacks)})
         guard = GroupGuard(process.pid)
         hung = None
         try:
@@ -151,6 +169,16 @@ class RankAgent:
         if not courier.close(store_seconds=patience[0], mlflow_seconds=patience[1]):
             self._env.keep_spool(f"records of rank {self._rank}")
         return failure
+
+    def _start(self, code: Path, variables: dict[str, str]) -> KeptProcess:
+        """The training process, with its program begun. Raises OSError."""
+        if self._warm is not None:
+            # The user's own variables may be for what has been imported there already.
+            process = None if self._env.spec.env else self._warm.begin(code, variables, self._log)
+            if process is not None:
+                return process
+            self._warm.close()
+        return KeptProcess(TRAINING_PROCESS, cwd=code, env=variables, output=self._log)
 
     def _await_end(self, process: KeptProcess, courier: Courier, memory: MemoryWatch) -> str | None:
         """Return when the process has ended or is to be stopped, or why it counts as hung."""

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from trainyard_templates.ray_train import RAY_TRAIN
 from trainyard_train.checkpoints import step_of
 from trainyard_train.environment import JobEnvironment
 from trainyard_train.failures import AttemptFailed, Failure, Kind, first_failure, read_failures
 from trainyard_train.leftovers import send_earlier_leftovers, send_leftovers
 from trainyard_train.logs import LogShipper, OutputTee, last_lines
 from trainyard_train.objects import Objects
+from trainyard_train.ranks import Ranks, import_ray, ray_folder
 from trainyard_train.resuming import Start, find_start
-from trainyard_train.standby import next_attempt, stands_by
+from trainyard_train.standby import first_attempt, next_attempt, stands_by
 
 HEARTBEAT_SECONDS = 5.0
 #: For how long a result that the object store does not take is tried again.
 RESULT_SECONDS = 120.0
-
-#: Whether the containers have Ray Train's variables, not only this process.
-_INFORMED = RAY_TRAIN.items() <= os.environ.items()
 
 
 class Timeline:
@@ -67,18 +63,35 @@ def main() -> int:
     """Run the attempt that the environment describes, and those that follow it here; 0 when the last one succeeded."""
     env = JobEnvironment.from_environ()
     objects = Objects(env.object_store_url)
+    ranks: Ranks | None = None
+    if env.is_warm:
+        ranks = Ranks(env)
+        claimed = _await_job(env, objects, ranks)
+        if claimed is None:
+            return 0
+        env = claimed
     ended = _ended_before(env, objects)
     if ended is not None:
         return ended
     while True:
-        result = _run(env, objects)
+        result = _run(env, objects, ranks or Ranks(env))
         following = next_attempt(env, objects) if result["stands_by"] else None
         if following is None:
             return 0 if result["outcome"] == "succeeded" else 1
-        env = following
+        env, ranks = following, None
 
 
-def _run(env: JobEnvironment, objects: Objects) -> dict[str, Any]:
+def _await_job(env: JobEnvironment, objects: Objects, ranks: Ranks) -> JobEnvironment | None:
+    """Warm up, and wait for a job; its environment, or None when there is none. Raises AttemptFailed when the ranks are lost meanwhile."""
+    heartbeat = Heartbeat(objects, env.attempt_prefix)
+    ranks.warm_up()
+    try:
+        return first_attempt(env, objects, ranks)
+    finally:
+        heartbeat.close()
+
+
+def _run(env: JobEnvironment, objects: Objects, ranks: Ranks) -> dict[str, Any]:
     """One attempt, from its first event to its result, which is persisted and returned."""
     log = env.attempt_spool / "logs" / "driver.log"
     tee = OutputTee(log)
@@ -86,12 +99,11 @@ def _run(env: JobEnvironment, objects: Objects) -> dict[str, Any]:
     heartbeat = Heartbeat(objects, env.attempt_prefix)
     timeline = Timeline(objects, env.attempt_prefix)
     timeline.add("stage", "driver_started")
-    lost: dict[int, str] = {}
-    reason, kind = None, None
+    reason, kind, lost = None, None, dict[int, str]()
     try:
-        _train(env, objects, timeline, lost)
+        _train(env, objects, timeline, ranks)
     except AttemptFailed as failed:
-        reason, kind = str(failed), failed.kind
+        reason, kind, lost = str(failed), failed.kind, failed.lost
     except Exception as error:  # the boundary: whatever went wrong becomes the attempt's reason
         reason, kind = f"{type(error).__name__}: {error}", "infrastructure"
     if lost:
@@ -109,7 +121,7 @@ def _run(env: JobEnvironment, objects: Objects) -> dict[str, Any]:
     _persist(objects, f"{env.attempt_prefix}/result.json", result)
     heartbeat.close()
     with contextlib.suppress(OSError):
-        objects.delete_folder(_ray_folder(env))
+        objects.delete_folder(ray_folder(env))
     env.drop_spool()
     return result
 
@@ -130,12 +142,8 @@ def _ended_before(env: JobEnvironment, objects: Objects) -> int | None:
     return 0 if result["outcome"] == "succeeded" else 1
 
 
-def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict[int, str]) -> None:
-    """Run the ranks.
-
-    Raises:
-        AttemptFailed: they failed; what Ray says about each failed rank is put into ``lost``.
-    """
+def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, ranks: Ranks) -> None:
+    """Run the ranks. Raises AttemptFailed."""
     from trainyard_train.code_archive import stage_code
 
     code = stage_code(env, objects)
@@ -144,9 +152,9 @@ def _train(env: JobEnvironment, objects: Objects, timeline: Timeline, lost: dict
     timeline.add("stage", "code_staged")
     with ThreadPoolExecutor(1, "find the start") as pool:
         start = pool.submit(_find_start, env, objects)
-        _import_ray()
+        import_ray()
         env = _announce(start.result(), env, timeline)
-    _fit(env, lost)
+    ranks.train(env)
 
 
 def _find_start(env: JobEnvironment, objects: Objects) -> Start:
@@ -165,73 +173,6 @@ def _announce(start: Start, env: JobEnvironment, timeline: Timeline) -> JobEnvir
     print(f"resuming from step {step}" + (f" of job {start.source_job}" if start.source_job else ""), flush=True)
     timeline.add("resume", f"resumed from step {step}", step=step, lost_steps=start.lost_steps, source_job=start.source_job)
     return replace(env, resume_key=start.key)
-
-
-def _import_ray() -> None:
-    """The slow part of reaching Ray, which needs nothing of the job."""
-    os.environ.update(RAY_TRAIN)
-    from trainyard_train.lean_trainer import AloneWorkerGroup
-
-    AloneWorkerGroup.informed = _INFORMED
-
-
-def _fit(env: JobEnvironment, lost: dict[int, str]) -> None:
-    """Run the ranks through Ray Train. Raises AttemptFailed."""
-    import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-
-    from trainyard_train.lean_trainer import LeanTrainer
-    from trainyard_train.objects import open_filesystem
-    from trainyard_train.rendezvous import RendezvousConfig
-
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level="warning")
-    wanted = env.spec.resources
-    per_worker: dict[str, float] = {"CPU": wanted.cpus_per_worker}
-    if wanted.gpus_per_worker:
-        per_worker["GPU"] = wanted.gpus_per_worker
-    if wanted.memory_gb_per_worker:
-        per_worker["memory"] = wanted.memory_gb_per_worker * 2**30
-    filesystem, base = open_filesystem(env.object_store_url)
-    print(f"attempt {env.attempt}: starting {env.workers} workers, each with {per_worker}", flush=True)
-    trainer = LeanTrainer(
-        _worker,
-        train_loop_config={"env": env},
-        backend_config=RendezvousConfig(),
-        scaling_config=ScalingConfig(num_workers=env.workers, use_gpu=wanted.gpus_per_worker > 0, resources_per_worker=per_worker),
-        run_config=RunConfig(
-            name=env.submission_id,
-            storage_path=f"{base}/{_ray_folder(env)}",
-            storage_filesystem=filesystem,
-            # Whatever ends ranks ends the attempt: the next one resumes, and is counted and shown. Ray would start them anew for ever when
-            # a node is taken away.
-            failure_config=FailureConfig(max_failures=0, max_preemption_failures=0, controller_failure_limit=2),
-        ),
-    )
-    try:
-        trainer.fit()
-    except TrainingFailedError as error:
-        for rank, failure in getattr(error, "worker_failures", {}).items():
-            lost[int(rank)] = _first_line(getattr(failure, "health_check_failure", failure))
-        raise AttemptFailed(f"Ray Train: {_first_line(error)}", "infrastructure") from error
-    except ray.exceptions.RayActorError as error:
-        raise AttemptFailed(f"Ray: {_first_line(error)}", "infrastructure") from error
-
-
-def _worker(config: dict[str, Any]) -> None:
-    from trainyard_train.agent import run_rank
-
-    run_rank(config["env"])
-
-
-def _ray_folder(env: JobEnvironment) -> str:
-    """Where Ray Train keeps its own few state files while it runs."""
-    return f"{env.attempt_prefix}/ray"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0].strip()[:500] if lines else type(error).__name__
 
 
 def _result(env: JobEnvironment, objects: Objects, reason: str | None, kind: Kind | None, lost: dict[int, str]) -> dict[str, Any]:

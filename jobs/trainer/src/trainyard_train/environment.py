@@ -36,6 +36,11 @@ class JobEnvironment:
         return f"ty-{self.job_id}-{self.attempt}"
 
     @property
+    def is_warm(self) -> bool:
+        """Whether this is no job's attempt yet, but a warm cluster, with the spec of nothing but a size, that waits for one."""
+        return self.attempt == 0
+
+    @property
     def attempt_spool(self) -> Path:
         """Local folder of this attempt: logs, records, code, checkpoints on their way out."""
         return self.spool_dir / self.job_id / str(self.attempt)

@@ -20,11 +20,11 @@ _RAY_MEMORY = ("low on memory", "outofmemory", "memory monitor", "memory pressur
 
 
 class AttemptFailed(Exception):
-    """The attempt cannot go on; the message says why."""
+    """The attempt cannot go on; the message says why. ``lost``: what Ray says about each failed rank."""
 
-    def __init__(self, reason: str, kind: Kind) -> None:
+    def __init__(self, reason: str, kind: Kind, lost: Mapping[int, str] | None = None) -> None:
         super().__init__(reason)
-        self.kind = kind
+        self.kind, self.lost = kind, dict(lost or {})
 
 
 @dataclass(frozen=True)

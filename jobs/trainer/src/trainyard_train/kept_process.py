@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from trainyard_train.memory import high_water
+
+TRAINING_PROCESS = [sys.executable, "-P", "-u", "-m", "trainyard_train.training_process"]
 
 
 class KeptProcess:
@@ -18,7 +21,7 @@ class KeptProcess:
     The kernel kills it with the thread that started it (`die_with_parent`), and Ray's own thread may end before.
     """
 
-    def __init__(self, argv: list[str], *, cwd: Path, env: Mapping[str, str], output: Path) -> None:
+    def __init__(self, argv: list[str], *, cwd: Path, env: Mapping[str, str], output: Path, stdin: int = subprocess.DEVNULL) -> None:
         """Start it. Raises OSError."""
         self.ended = threading.Event()
         self.returncode = 0
@@ -28,16 +31,17 @@ class KeptProcess:
         self.pid = 0
         self._error: OSError | None = None
         started = threading.Event()
-        threading.Thread(target=self._keep, args=(argv, cwd, env, output, started), name="keep the training process", daemon=True).start()
+        keeping = (argv, cwd, env, output, stdin, started)
+        threading.Thread(target=self._keep, args=keeping, name="keep the training process", daemon=True).start()
         started.wait()
         if self._error is not None:
             raise self._error
 
-    def _keep(self, argv: list[str], cwd: Path, env: Mapping[str, str], output: Path, started: threading.Event) -> None:
+    def _keep(self, argv: list[str], cwd: Path, env: Mapping[str, str], output: Path, stdin: int, started: threading.Event) -> None:
         try:
             with output.open("ab", buffering=0) as file:
                 process = subprocess.Popen(
-                    argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+                    argv, cwd=cwd, env=env, stdin=stdin, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
                 )
             self.pid = process.pid
             shared = high_water()  # the kernel counts it in, because the new process shared it until it ran its own program

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import ray
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
-from ray.train.v2._internal.execution.callback import WorkerCallback
+from ray.train.v2._internal.execution.callback import WorkerCallback, WorkerGroupCallback
 from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2._internal.execution.worker_group import WorkerGroup, state, worker_group
@@ -33,6 +34,17 @@ class LastWords(WorkerCallback):  # type: ignore[misc]  # Ray is not typed
         from trainyard_train.agent import stop_rank
 
         stop_rank()
+
+
+class OnStart(WorkerGroupCallback):  # type: ignore[misc]  # Ray is not typed
+    """Calls a function in the driver when all workers have started, before they train."""
+
+    def __init__(self, function: Callable[[Any], None]) -> None:
+        self._function = function
+
+    def after_worker_group_start(self, worker_group: Any) -> None:
+        """See WorkerGroupCallback."""
+        self._function(worker_group)
 
 
 class NoBarrier:
@@ -97,10 +109,16 @@ class LeanTrainer(DataParallelTrainer):  # type: ignore[misc]  # Ray is not type
     end with the Ray job), and the autoscaling coordinator.
     """
 
+    _on_start: tuple[OnStart, ...] = ()
+
+    def on_workers_started(self, function: Callable[[Any], None]) -> None:
+        """Have this called in the driver, with the group of workers, before they train; what it raises ends the run."""
+        self._on_start = (OnStart(function),)
+
     def _create_default_callbacks(self) -> list[Any]:
         unneeded = (DatasetsCallback, PlacementGroupCleanerCallback)
         needed = [callback for callback in super()._create_default_callbacks() if not isinstance(callback, unneeded)]
-        return [*needed, LastWords()]
+        return [*needed, LastWords(), *self._on_start]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
         controller = DriverController(**{**arguments, "scaling_policy": UnannouncedScaling(self.scaling_config)})

@@ -21,13 +21,16 @@ def rank_environment(
     return _torchrun(env, context) | _trainyard(env, objects, context.get_world_rank(), run, records, before)
 
 
+def inherited(cpus: float) -> dict[str, str]:
+    """What every training process gets from its worker, and how many threads it may use, whatever it runs."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TRAINYARD_"))}
+    return variables | {"OMP_NUM_THREADS": str(max(1, int(cpus))), "PYTHONUNBUFFERED": "1", "TRAINYARD_AGENT_PID": str(os.getpid())}
+
+
 def _torchrun(env: JobEnvironment, context: Any) -> dict[str, str]:
     """The variables that torchrun sets, with its names."""
     rank, world = context.get_world_rank(), context.get_world_size()
-    cpus = max(1, int(env.spec.resources.cpus_per_worker))
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TRAINYARD_"))}
-    return inherited | {
-        "OMP_NUM_THREADS": str(cpus),
+    return inherited(env.spec.resources.cpus_per_worker) | {
         "RANK": str(rank),
         "LOCAL_RANK": str(context.get_local_rank()),
         "WORLD_SIZE": str(world),
@@ -41,7 +44,6 @@ def _torchrun(env: JobEnvironment, context: Any) -> dict[str, str]:
         "TORCHELASTIC_MAX_RESTARTS": "0",
         "TORCHELASTIC_USE_AGENT_STORE": "False",
         "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
-        "PYTHONUNBUFFERED": "1",
     }
 
 
@@ -52,7 +54,6 @@ def _trainyard(env: JobEnvironment, objects: Objects, rank: int, run: RunIdentit
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         **env.spec.env,
-        "TRAINYARD_AGENT_PID": str(os.getpid()),
         "TRAINYARD_JOB_ID": env.job_id,
         "TRAINYARD_ATTEMPT": str(env.attempt),
         "TRAINYARD_SPEC": env.spec.model_dump_json(),

@@ -1,4 +1,4 @@
-"""A driver whose ranks were lost stands by for a moment: what it stands on is ready for the job's next attempt."""
+"""Drivers that wait for an attempt: one whose ranks were lost for the job's next one, that of a warm cluster for any job's first."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from trainyard_templates.runspec import RunSpec
 from trainyard_train.environment import JobEnvironment
 from trainyard_train.objects import Objects
+from trainyard_train.ranks import Ranks
 
 _POLL_SECONDS = 0.1
+_WARM_POLL_SECONDS = 0.25
 
 
 def stands_by(env: JobEnvironment, result: dict[str, Any]) -> bool:
@@ -26,9 +29,43 @@ def next_attempt(env: JobEnvironment, objects: Objects) -> JobEnvironment | None
     """
     deadline = time.monotonic() + env.standby_seconds
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            word = objects.get_json(f"{env.attempt_prefix}/next.json")
-            if word is not None:
-                return None if word["attempt"] is None else replace(env, attempt=word["attempt"], workers=word["workers"], resume_key=None)
+        word = _word(env, objects)
+        if word is not None:
+            return _following(env, word)
         time.sleep(_POLL_SECONDS)
     return None
+
+
+def first_attempt(env: JobEnvironment, objects: Objects, ranks: Ranks) -> JobEnvironment | None:
+    """Wait until a job is given to this warm cluster, however long; its environment, or None to end.
+
+    ``ready.json`` says that ``ranks`` are warm. The word is as in `next_attempt`, and has the job's ``job_id``, ``spec`` and
+    ``mlflow_run_id``, too. Raises AttemptFailed when the ranks are lost.
+    """
+    said = False
+    while True:
+        word = _word(env, objects)
+        if word is not None:
+            return _following(env, word)
+        ranks.check()
+        if ranks.warm and not said:
+            with contextlib.suppress(OSError):
+                objects.put_json(f"{env.attempt_prefix}/ready.json", {"time": time.time()})
+                said = True
+        time.sleep(_WARM_POLL_SECONDS)
+
+
+def _word(env: JobEnvironment, objects: Objects) -> dict[str, Any] | None:
+    with contextlib.suppress(OSError):
+        word: dict[str, Any] | None = objects.get_json(f"{env.attempt_prefix}/next.json")
+        return word
+    return None
+
+
+def _following(env: JobEnvironment, word: dict[str, Any]) -> JobEnvironment | None:
+    if word["attempt"] is None:
+        return None
+    following = replace(env, attempt=word["attempt"], workers=word["workers"], resume_key=None)
+    if "job_id" not in word:
+        return following
+    return replace(following, job_id=word["job_id"], spec=RunSpec.model_validate(word["spec"]), mlflow_run_id=word["mlflow_run_id"] or None)

@@ -16,6 +16,7 @@ from trainyard_train.process_end import ProcessEnd
 from trainyard_train.process_guard import die_with_parent
 from trainyard_train.records import RecordWriter
 from trainyard_train.step_stamps import count_steps, stamp_steps
+from trainyard_train.warm_up import WARM, await_program
 
 #: What gloo and NCCL say when a peer is gone; they raise plain RuntimeErrors for it.
 _PEER_GONE = ("closed by peer", "reset by peer", "broken pipe", "gloo", "nccl", "socket timeout", "connection refused")
@@ -86,6 +87,8 @@ def _failure_kind(error: BaseException) -> str:
 def main() -> int:
     """Run the spec's script or function; the exit code is the user code's own."""
     die_with_parent(int(os.environ["TRAINYARD_AGENT_PID"]))
+    if WARM in os.environ:
+        await_program()
     if "TRAINYARD_LIFE" in os.environ:
         life.start(Path(os.environ["TRAINYARD_LIFE"]), Path(os.environ["TRAINYARD_STACKS"]))
     records = RecordWriter(Path(os.environ["TRAINYARD_RECORDS"]))

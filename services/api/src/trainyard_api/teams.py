@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from trainyard_api.images import ImagePattern, ImageReference, PatternText
+from trainyard_templates.runspec import ResourceSpec
 
 _Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
@@ -17,6 +18,31 @@ _Label = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
+
+
+class WarmPool(BaseModel):
+    """Ray clusters that are kept ready for a team's next jobs of one size, as an item of `warm` in the teams file spells it.
+
+    Attributes:
+        clusters: how many wait at a time; each is given to one job.
+        workers, cpus_per_worker, gpus_per_worker, memory_gb_per_worker: the size; a job must ask for the same.
+        image: what its jobs run in; None: the platform's.
+        idle_minutes: how long after the team's last submission they are kept; None: always.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_camel, populate_by_name=True)
+
+    clusters: Annotated[int, Field(ge=1, le=100)] = 1
+    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    cpus_per_worker: Annotated[float, Field(ge=0.1, le=1024)] = 1.0
+    gpus_per_worker: Annotated[float, Field(ge=0, le=64)] = 0.0
+    memory_gb_per_worker: Annotated[float, Field(gt=0, le=65536)] | None = None
+    image: Annotated[str, Field(min_length=1, max_length=512)] | None = None
+    idle_minutes: Annotated[float, Field(gt=0)] | None = 60.0
+
+    def resources(self) -> dict[str, Any]:
+        """The size, as a job's resources are written."""
+        return ResourceSpec(**{name: getattr(self, name) for name in ResourceSpec.model_fields if name != "min_workers"}).model_dump()
 
 
 class Team(BaseModel):
@@ -29,6 +55,7 @@ class Team(BaseModel):
         allowed_templates: the only job kinds that it may submit; None: all.
         allowed_images: patterns of the images that its jobs may run in beside the platform's own; None: no others.
         max_jobs: how many of its jobs may hold resources at a time; None: as many as fit.
+        warm: pools of Ray clusters that wait for its next jobs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_camel, populate_by_name=True)
@@ -41,6 +68,7 @@ class Team(BaseModel):
     allowed_templates: tuple[str, ...] | None = None
     allowed_images: tuple[PatternText, ...] | None = None
     max_jobs: Annotated[int, Field(ge=1)] | None = None
+    warm: tuple[WarmPool, ...] = ()
 
     def allows_image(self, image: ImageReference) -> bool:
         """Whether its jobs may name this image."""

@@ -259,6 +259,18 @@ class Model(_Answer):
     versions: list[ModelVersion] = []
 
 
+class WarmCluster(_Answer):
+    """A Ray cluster that waits for the next job of its team, size and image; ``ready`` is False while it starts."""
+
+    team: str
+    image: str | None = None
+    ready: bool
+    workers: int
+    cpus_per_worker: float
+    gpus_per_worker: float
+    memory_gb_per_worker: float | None = None
+
+
 class Capacity(_Answer):
     """What the engine has and has free: cores, GPUs, GiB of memory."""
 
@@ -270,4 +282,6 @@ class Capacity(_Answer):
     gpus_free: float
     memory_gb_free: float
     nodes: list[dict[str, Any]] = []
+    #: They leave when a job needs their room, which counts as free.
+    warm_clusters: list[WarmCluster] = []
     recorded_at: datetime

@@ -191,19 +191,18 @@ def test_a_lost_pod_is_remembered_although_kuberay_replaces_it(cluster: FakeClus
 
 
 def test_the_next_attempt_may_run_where_the_driver_stands_by_unless_a_pod_is_lost(cluster: FakeCluster) -> None:
-    again = submission(deadline=600)
-    assert not cluster.engine.carries_on(again, HANDLE)
+    assert not cluster.engine.carries_on(HANDLE, whole=False, deadline_seconds=None)
     running(cluster)
     before = cluster.rayjob(JOB)["spec"].get("activeDeadlineSeconds")
-    assert cluster.engine.carries_on(submission(), HANDLE)
+    assert cluster.engine.carries_on(HANDLE, whole=False, deadline_seconds=None)
     assert cluster.rayjob(JOB)["spec"].get("activeDeadlineSeconds") == before
-    assert cluster.engine.carries_on(again, HANDLE)
+    assert cluster.engine.carries_on(HANDLE, whole=True, deadline_seconds=600)
     made = cluster.rayjob(JOB)
     age = (datetime.now(UTC) - datetime.fromisoformat(made["metadata"]["creationTimestamp"])).total_seconds()
     assert made["spec"]["activeDeadlineSeconds"] == pytest.approx(age + 660, abs=60), "counted from the RayJob's start"
     cluster.set_pod("worker", phase="Failed")
     until(cluster, "doomed", doomed=True)
-    assert not cluster.engine.carries_on(again, HANDLE)
+    assert not cluster.engine.carries_on(HANDLE, whole=False, deadline_seconds=600)
 
 
 def test_a_lost_worker_pod_is_waited_for_unless_the_job_can_do_without(cluster: FakeCluster) -> None:
@@ -211,8 +210,8 @@ def test_a_lost_worker_pod_is_waited_for_unless_the_job_can_do_without(cluster: 
     assert wanted_pods(cluster.rayjob(JOB)) == 2
     cluster.remove_pod("worker")
     wait_for("the pod to be gone", lambda: len(followed(cluster).pods.group(("j1", "1"))) == 1, seconds=60)
-    assert cluster.engine.carries_on(submission(), HANDLE)
-    assert not cluster.engine.carries_on(submission(min_workers=1), HANDLE)
+    assert cluster.engine.carries_on(HANDLE, whole=False, deadline_seconds=None)
+    assert not cluster.engine.carries_on(HANDLE, whole=True, deadline_seconds=None)
 
 
 def test_a_head_or_a_ray_cluster_that_was_deleted_dooms_the_attempt_also_when_kuberay_starts_the_driver_anew(cluster: FakeCluster) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectMissing, ObjectStore, ObjectStoreError
+from trainyard_api.store.models import Attempt, Job
 from trainyard_api.store.repository import TrainerEvent
 
 log = logging.getLogger(__name__)
@@ -69,10 +70,18 @@ def read_result(objects: ObjectStore, job_id: str, attempt: int) -> AttemptResul
         return AttemptResult(False, f"the trainer's result cannot be read: {type(error).__name__}")
 
 
-def tell_driver(objects: ObjectStore, job_id: str, attempt: int, following: int | None, workers: int = 0) -> None:
-    """Tell the driver that stands by after this attempt which one to run next, or that it may end. Raises ObjectStoreError."""
-    word = {"attempt": following} if following is None else {"attempt": following, "workers": workers}
-    objects.put_bytes(f"{attempt_prefix(job_id, attempt)}/next.json", json.dumps(word).encode())
+def next_key(job_id: str, attempt: int) -> str:
+    """The object for which a driver waits that is to run the attempt after this one."""
+    return f"{attempt_prefix(job_id, attempt)}/next.json"
+
+
+def tell_driver(objects: ObjectStore, key: str, job: Job | None, following: Attempt | None = None) -> None:
+    """Tell the driver that waits for this object which attempt of which job to run, or that it may end. Raises ObjectStoreError."""
+    word: dict[str, Any] = {"attempt": None}
+    if job is not None and following is not None:
+        word = {"job_id": job.id, "attempt": following.number, "workers": following.workers, "spec": job.spec}
+        word["mlflow_run_id"] = job.mlflow_run_id
+    objects.put_bytes(key, json.dumps(word).encode())
 
 
 def _kind(name: Any) -> FailureKind:

@@ -17,6 +17,8 @@ class Patience:
     linger: float = 20.0
     #: A driver whose ranks were lost waits this long to be told whether to run the next attempt.
     standby: float = 30.0
+    #: A warm cluster that is not ready after this long is given up.
+    warm_up: float = 600.0
     #: Between two requests to stop the same engine job.
     stop_again: float = 5.0
     #: An attempt whose engine job was asked to stop and has not ended after this long is recorded as ended anyway.

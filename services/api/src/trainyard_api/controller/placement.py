@@ -102,21 +102,25 @@ class StartGate:
 
     def holds(self, team: str) -> str | None:
         """Why a job of this team does not start now, or None when it may."""
-        limit = self._limits.get(team)
-        if limit is not None and self._jobs[team] >= limit:
-            return f"the team {team} runs as many jobs at a time as it may ({limit})"
-        if not self._gated(team):
-            return None
+        if (full := self.is_full(team)) or not self._gated(team):
+            return full
         if team in self._starting:
             return f"waits until job {self._starting[team]} of the same team has all its workers"
         if self._crowded is not None:
             return f"waits until there is room for job {self._crowded}, which came first"
         return None
 
-    def started(self, team: str, job_id: str) -> None:
-        """A job of this team has just been started."""
+    def is_full(self, team: str) -> str | None:
+        """That the team has as many jobs as it may, in words; None when it has not."""
+        limit = self._limits.get(team)
+        if limit is None or self._jobs[team] < limit:
+            return None
+        return f"the team {team} runs as many jobs at a time as it may ({limit})"
+
+    def started(self, team: str, job_id: str, *, whole: bool = False) -> None:
+        """A job of this team has just been started; ``whole``: on workers that are all there."""
         self._jobs[team] += 1
-        if self._gated(team):
+        if self._gated(team) and not whole:
             self._starting[team] = job_id
 
     def _gated(self, team: str) -> bool:

@@ -10,25 +10,37 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from trainyard_api.controller.attempt_objects import AttemptResult, EventReader, Heartbeats, clean, log_tail, read_result, tell_driver
+from trainyard_api.controller.attempt_objects import (
+    AttemptResult,
+    EventReader,
+    Heartbeats,
+    clean,
+    log_tail,
+    next_key,
+    read_result,
+    tell_driver,
+)
 from trainyard_api.controller.growth import Growth
 from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity, StartGate
 from trainyard_api.controller.submissions import submission_of
 from trainyard_api.controller.term import Term
 from trainyard_api.controller.verdicts import Verdict, stop_due, verdict
+from trainyard_api.controller.warm_pools import WarmPools
 from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
 from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
 from trainyard_api.store.errors import LeaseLost, NotFound, StateConflict
-from trainyard_api.store.models import Attempt, Job, utcnow
+from trainyard_api.store.models import Attempt, Job, WarmCluster, utcnow
 from trainyard_api.store.repository import Repository, WaitingJob
 from trainyard_api.store.states import JobState
 from trainyard_api.teams import Teams
 
 log = logging.getLogger(__name__)
 
+#: A job that starts at once is given this long to get its MLflow run, which plain mlflow calls of its program go to.
+_RUN_IS_MADE = timedelta(seconds=2)
 _RUNNING_STAGES = {"train_function_entered", "process_group_formed", "first_step"}
 
 
@@ -54,16 +66,18 @@ class Steps:
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
         self._stop_asked: dict[str, float] = {}
-        #: The attempts after which a driver stood by and was told what follows.
-        self._told: set[tuple[str, int]] = set()
+        #: What drivers that wait for an attempt were told, by the keys of the objects.
+        self._told: set[str] = set()
         self._complaints: dict[str, str] = {}
         #: What the engine last said of each attempt, by submission id.
         self._statuses: dict[str, EngineStatus] = {}
         self._growth = Growth(engine, settings.growth_seconds)
+        self._warm = WarmPools(settings, repository, objects, engine, teams, self._lease, patience)
 
     def round(self) -> None:
         """Go once round everything. Raises LeaseLost and SQLAlchemyError; whatever one job meets does not stop the others."""
         placed = self._repository.uncleaned_attempts()
+        self._warm.look(self._guarded)
         self._refresh_capacity(placed)
         for job, attempt in placed:
             if attempt.finished_at is None:
@@ -107,8 +121,10 @@ class Steps:
             return
         self._complaints.pop("capacity", None)
         self._capacity_at = time.monotonic()
+        # What warm clusters hold is free to whoever submits: they leave for it.
         free = FreeCapacity.of(self._capacity, placed)
-        self._repository.save_capacity(self._engine.name, {**self._capacity.as_dict(), **free.as_dict()}, lease=self._lease)
+        detail = {**self._capacity.as_dict(), **free.as_dict(), "warm_clusters": self._warm.as_list()}
+        self._repository.save_capacity(self._engine.name, detail, lease=self._lease)
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -116,17 +132,27 @@ class Steps:
         """Start what fits, first come, first served: a small job does not overtake a large one for ever."""
         placed = self._repository.uncleaned_attempts()
         busy = {job.id for job, _ in placed}
-        whole, free = FreeCapacity.whole(capacity), FreeCapacity.of(capacity, placed)
+        whole, free = FreeCapacity.whole(capacity), self._warm.take_from(FreeCapacity.of(capacity, placed))
         gate = StartGate(self._engine, self._teams, placed, self._statuses)
         full = waits = False
+        crowded = self._warm.yield_to(placed, self._statuses)
         for job in self._repository.waiting_jobs():
             if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
+                continue
+            warm = None if full or gate.is_full(job.team) else self._warm.match(job)
+            if warm is not None:
+                if job.tracked or utcnow() - job.created_at > _RUN_IS_MADE:
+                    gate.started(job.team, job.id, whole=True)
+                    self._guarded(job.id, lambda job=job, warm=warm: self._start_warm(job, warm))  # type: ignore[misc]
+                waits = True
                 continue
             queued = self._engine.queues(job.team)
             shortage = None if queued else whole.shortage(job.resources)
             held = shortage or gate.holds(job.team)
             if held is None and not queued:
                 held = "waits for the jobs that came before it" if full else free.waits_for(job.resources)
+                if held is not None and not full and shortage is None:
+                    self._warm.make_room(job, free)
                 full = full or held is not None  # what is held for another reason must not hold up the others
             if job.reason != held and (shortage or job.state is JobState.QUEUED):  # one that failed goes on saying why
                 self._repository.explain_waiting(job.id, held, lease=self._lease)
@@ -144,11 +170,18 @@ class Steps:
             self._growth.forget()
         else:
             self._growth.look(placed, free)
+            if not crowded:
+                self._warm.fill(placed, free)
 
     def _start(self, waiting: WaitingJob, workers: int) -> None:
         admitted = not self._engine.queues(waiting.team)
         job, attempt = self._repository.start_attempt(waiting.id, waiting.state, workers, admitted=admitted, lease=self._lease)
         self._submit(job, attempt)
+
+    def _start_warm(self, waiting: WaitingJob, cluster: WarmCluster) -> None:
+        started = self._warm.start(waiting, cluster)
+        if started is not None:
+            self._tell_driver(*started)
 
     def _submit(self, job: Job, attempt: Attempt) -> None:
         """Hand the attempt to the engine; doing it again after a crash finds the same engine job."""
@@ -180,8 +213,8 @@ class Steps:
             self._term.check()  # whoever took over may have submitted it, and it may have ended and be gone
             self._submit(job, attempt)
             return
-        if job.state is JobState.STARTING and _handle(attempt)["submission_id"] != attempt.submission_id:
-            self._tell_driver(job.id, attempt.number - 1, attempt)
+        if job.state is JobState.STARTING:
+            self._tell_driver(job, attempt)
         given_up = attempt.stop_requested_at is not None and utcnow() - attempt.stop_requested_at > timedelta(seconds=self._patience.stop)
         try:
             status = self._engine.describe(_handle(attempt))
@@ -292,16 +325,20 @@ class Steps:
 
         A place in which training never began is not tried again.
         """
-        if (job.id, attempt.number) in self._told:
+        here = next_key(job.id, attempt.number)
+        if here in self._told:
             return False
         end = self._verdict(job, attempt, status, result)
         again = end.target is JobState.RETRYING and end.kind is FailureKind.INFRASTRUCTURE and job.state is JobState.RUNNING
-        if not (again and self._engine.carries_on(self._submission(job, attempt), _handle(attempt))):
-            self._tell_driver(job.id, attempt.number, None)
+        whole = bool(job.resources.get("min_workers"))  # an elastic job rather goes on with what there is
+        if not (again and self._engine.carries_on(_handle(attempt), whole=whole, deadline_seconds=job.deadline_seconds)):
+            tell_driver(self._objects, here, None)
+            self._told.add(here)
             return False
-        _, following = self._repository.carry_on(
+        job, following = self._repository.carry_on(
             job,
             attempt,
+            {**_handle(attempt), "waits_at": here},
             reason=end.reason,
             failure_kind=end.kind,
             failed_rank=result.failed_rank,
@@ -310,18 +347,15 @@ class Steps:
         )
         log.info("job %s goes on where it is: %s", job.id, end.reason)
         self._forget(attempt)
-        self._tell_driver(job.id, attempt.number, following)
+        self._tell_driver(job, following)
         return True
 
-    def _tell_driver(self, job_id: str, number: int, following: Attempt | None) -> None:
-        """Tell the driver that stands by after this attempt which one to run next, or that it may end; once, it may act on it already."""
-        if (job_id, number) in self._told:
-            return
-        if following is None:
-            tell_driver(self._objects, job_id, number, None)
-        else:
-            tell_driver(self._objects, job_id, number, following.number, following.workers)
-        self._told.add((job_id, number))
+    def _tell_driver(self, job: Job, attempt: Attempt) -> None:
+        """Where a driver waits for this attempt, tell it to run it; once, it may act on it already."""
+        key = (attempt.handle or {}).get("waits_at")
+        if key and key not in self._told:
+            tell_driver(self._objects, key, job, attempt)
+            self._told.add(key)
 
     def _driver_lines(self, attempt: Attempt) -> list[str]:
         try:
@@ -340,6 +374,8 @@ class Steps:
         if attempt.handle is None and status.phase is Phase.MISSING and utcnow() < lost_until:
             return
         self._engine.delete(handle)
+        if warm := handle.get("warm_cluster"):
+            self._objects.delete_prefix(f"jobs/{warm}/")
         self._update(attempt, cleaned_at=utcnow())
         self._forget(attempt)
 
@@ -349,7 +385,7 @@ class Steps:
             memory.forget(attempt.job_id, attempt.number)
         self._result_seen.pop((attempt.job_id, attempt.number), None)
         self._stop_asked.pop(attempt.submission_id, None)
-        self._told -= {(attempt.job_id, attempt.number - 1), (attempt.job_id, attempt.number)}
+        self._told -= {_handle(attempt).get("waits_at", ""), next_key(attempt.job_id, attempt.number)}
         self._statuses.pop(attempt.submission_id, None)
 
     def _update(self, attempt: Attempt, **columns: Any) -> None:

@@ -107,8 +107,11 @@ class Engine(ABC):
     def submit(self, submission: Submission) -> dict[str, Any]:
         """Start the attempt, or find it when it was submitted before; the handle for the other calls. Raises SubmissionRefused."""
 
-    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
-        """Whether ``submission``, the next attempt of a job, may run on what this handle's driver, which stands by, has left."""
+    def carries_on(self, handle: dict[str, Any], *, whole: bool, deadline_seconds: int | None) -> bool:
+        """Whether another attempt may run where this handle's driver waits for one, within its own deadline from now on.
+
+        ``whole``: only where no worker is missing.
+        """
         return False
 
     @abstractmethod

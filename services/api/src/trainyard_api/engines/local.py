@@ -70,7 +70,7 @@ class LocalEngine(Engine):
             raise SubmissionRefused(f"Ray refused the job: {response.text.strip()[-500:]}")
         return handle
 
-    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+    def carries_on(self, handle: dict[str, Any], *, whole: bool, deadline_seconds: int | None) -> bool:
         """See Engine."""
         return self.describe(handle).phase is Phase.RUNNING
 

@@ -41,7 +41,7 @@ class _Run:
     #: How it failed, as the engine tells it.
     failure: str | None = None
     kind: FailureKind | None = None
-    #: It has failed, and waits to be told of the next attempt.
+    #: It has failed, or is a warm cluster, and waits to be told of the next attempt.
     standing_by: bool = False
 
 
@@ -67,11 +67,15 @@ class MemoryEngine(Engine):
         with self._lock:
             if submission.submission_id not in self._runs:
                 self.submitted.append(submission.submission_id)
-                self._runs[submission.submission_id] = _Run(submission, self._script(submission), time.monotonic())
-                self._stage(submission, 1, "train_function_entered")
+                run = self._runs[submission.submission_id] = _Run(submission, self._script(submission), time.monotonic())
+                if submission.attempt:
+                    self._stage(submission, 1, "train_function_entered")
+                else:  # a warm cluster
+                    run.standing_by = True
+                    self._put(submission, "ready", {"time": time.time()})
         return {"submission_id": submission.submission_id}
 
-    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
+    def carries_on(self, handle: dict[str, Any], *, whole: bool, deadline_seconds: int | None) -> bool:
         """See Engine."""
         with self._lock:
             run = self._runs.get(handle["submission_id"])
@@ -120,6 +124,8 @@ class MemoryEngine(Engine):
             if run is None:
                 return EngineStatus(Phase.MISSING, "the engine does not know the job", kind=FailureKind.INFRASTRUCTURE)
             if run.standing_by:
+                if not run.submission.attempt and run.script.beats:
+                    self._put(run.submission, "heartbeat", {"time": time.time()})
                 self._hear(run)
             script = run.script
             if not run.phase.ended and not run.standing_by:
@@ -149,7 +155,7 @@ class MemoryEngine(Engine):
         if word["attempt"] is None:
             run.phase = Phase.FAILED
             return
-        run.submission = replace(submission, attempt=word["attempt"], workers=word["workers"])
+        run.submission = replace(submission, job_id=word["job_id"], attempt=word["attempt"], workers=word["workers"])
         run.script, run.started, run.failure = self._script(run.submission), time.monotonic(), None
         self._stage(run.submission, 1, "train_function_entered")
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from trainyard_api.store.errors import NotFound
 from trainyard_api.store.lease import Lease, check_lease
-from trainyard_api.store.models import Attempt, Event, Job, utcnow
+from trainyard_api.store.models import Attempt, Event, Job, WarmCluster, utcnow
 from trainyard_api.store.states import JobState
 from trainyard_api.store.transactions import Records, append_event, find_job, move_job
 
@@ -41,10 +42,25 @@ class Attempts(Records):
             check_lease(session, lease)
             return _begin(session, job_id, source, workers, admitted_at=now if admitted else None)
 
+    def start_warm(
+        self, job_id: str, source: JobState, warm: WarmCluster, handle: dict[str, Any], *, lease: Lease | None = None
+    ) -> tuple[Job, Attempt]:
+        """STARTING on a warm cluster, which is the attempt's from then on, by ``handle``.
+
+        Raises StateConflict when the job is no longer in ``source``, NotFound also when the warm cluster is gone, LeaseLost.
+        """
+        with self.database.write() as session:
+            check_lease(session, lease)
+            taken = delete(WarmCluster).where(WarmCluster.id == warm.id, WarmCluster.dropped_at.is_(None))
+            if not cast("CursorResult[Any]", session.execute(taken)).rowcount:
+                raise NotFound(f"warm cluster {warm.id} is gone")
+            return _begin(session, job_id, source, warm.workers, admitted_at=utcnow(), handle=handle, warm=True)
+
     def carry_on(
         self,
         job: Job,
         attempt: Attempt,
+        handle: dict[str, Any],
         *,
         reason: str | None,
         failure_kind: str | None,
@@ -52,7 +68,7 @@ class Attempts(Records):
         tail: list[str],
         lease: Lease | None = None,
     ) -> tuple[Job, Attempt]:
-        """Record the latest attempt as failed, and make the next one on the same engine job, both or neither.
+        """Record the latest attempt as failed, and make the next one on the same engine job, by ``handle``; both or neither.
 
         Raises StateConflict, NotFound, LeaseLost.
         """
@@ -63,7 +79,7 @@ class Attempts(Records):
             # Nothing of it is left to clean up: the engine's job is the next attempt's now.
             _set(session, job.id, attempt.number, **how, finished_at=now, cleaned_at=now)
             move_job(session, job.id, job.state, JobState.RETRYING, reason)
-            return _begin(session, job.id, JobState.RETRYING, attempt.workers, admitted_at=now, handle=attempt.handle)
+            return _begin(session, job.id, JobState.RETRYING, attempt.workers, admitted_at=now, handle=handle)
 
     def admit_attempt(self, attempt: Attempt, *, lease: Lease | None = None) -> None:
         """The engine's queue has let it go: its time counts from now. Raises NotFound, LeaseLost."""
@@ -151,7 +167,14 @@ def _set(session: Session, job_id: str, number: int, **columns: Any) -> None:
 
 
 def _begin(
-    session: Session, job_id: str, source: JobState, workers: int, *, admitted_at: datetime | None, handle: dict[str, Any] | None = None
+    session: Session,
+    job_id: str,
+    source: JobState,
+    workers: int,
+    *,
+    admitted_at: datetime | None,
+    handle: dict[str, Any] | None = None,
+    warm: bool = False,
 ) -> tuple[Job, Attempt]:
     """Move the job to STARTING with its next attempt's row."""
     now = utcnow()
@@ -168,6 +191,6 @@ def _begin(
     )
     session.add(attempt)
     if admitted_at is not None:
-        append_event(session, job, "stage", "admitted", {"workers": workers}, admitted_at)
+        append_event(session, job, "stage", "admitted", {"workers": workers} | ({"warm": True} if warm else {}), admitted_at)
     session.flush()
     return job, attempt

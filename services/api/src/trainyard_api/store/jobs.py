@@ -46,6 +46,11 @@ class WaitingJob:
     state: JobState
     resources: dict[str, Any]
     reason: str | None
+    image: str | None
+    deadline_seconds: int | None
+    #: Whether it has its MLflow run already.
+    tracked: bool
+    created_at: datetime
 
 
 class Jobs(Records):
@@ -119,10 +124,14 @@ class Jobs(Records):
         due = Job.not_before.is_(None) | (Job.not_before <= utcnow())
         with self.database.read() as session:
             # An active job is never settled; saying so lets both databases use the small index of unsettled jobs.
-            statement = select(Job.id, Job.team, Job.state_name, Job.resources, Job.reason)
+            what = Job.id, Job.team, Job.state_name, Job.resources, Job.reason, Job.image, Job.deadline_seconds, Job.mlflow_run_id
+            statement = select(*what, Job.created_at)
             statement = statement.where(Job.settled_at.is_(None), waiting, due).order_by(Job.created_at, Job.id)
             rows = session.execute(statement).all()
-        return [WaitingJob(job_id, team, JobState(state), resources, reason) for job_id, team, state, resources, reason in rows]
+        return [
+            WaitingJob(job_id, team, JobState(state), resources, reason, image, deadline, run_id is not None, created_at)
+            for job_id, team, state, resources, reason, image, deadline, run_id, created_at in rows
+        ]
 
     def transition(
         self, job_id: str, source: JobState, target: JobState, *, reason: str | None = None, lease: Lease | None = None, **columns: Any

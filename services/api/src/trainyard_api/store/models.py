@@ -176,6 +176,39 @@ class Attempt(Base):
     )
 
 
+class WarmCluster(Base):
+    """A Ray cluster that waits for a job of its team. Until the row is gone, something of it may run and holds resources.
+
+    Giving it to a job removes the row: the job's attempt, which gets the handle, is answerable for it then.
+    """
+
+    __tablename__ = "warm_clusters"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    team: Mapped[str] = mapped_column(String(63))
+    #: Digest of all that decides how it was started: one that would be started in another way today is not given away.
+    recipe: Mapped[str] = mapped_column(String(64))
+    image: Mapped[str | None] = mapped_column(String(512))
+    resources: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    #: What the engine needs to find it again; None until the engine has confirmed the submission.
+    handle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    #: Since when it waits for a job; None while it starts.
+    ready_at: Mapped[datetime | None]
+    #: Since when it is to end.
+    dropped_at: Mapped[datetime | None]
+
+    @property
+    def workers(self) -> int:
+        """How many workers it has."""
+        return int(self.resources["workers"])
+
+    @property
+    def submission_id(self) -> str:
+        """What the engine knows it by: an attempt before the first one, of a job that is not known yet."""
+        return f"ty-{self.id}-0"
+
+
 class Event(Base):
     """One entry of a job's timeline; ``seq`` is set for events the trainer wrote and makes reading them idempotent."""
 

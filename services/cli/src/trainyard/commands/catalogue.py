@@ -102,6 +102,10 @@ def capacity(url: Url = None, as_json: Json = False) -> None:
         ("memory (GiB)", f"{found.memory_gb_free:.1f}", f"{found.memory_gb:.1f}"),
     ]
     table(("", "FREE", "IN ALL"), rows, empty="")
+    for warm in found.warm_clusters:
+        state = "waits for" if warm.ready else "is being started for"
+        size = f"{warm.workers} x {warm.cpus_per_worker:g} CPUs" + (f" + {warm.gpus_per_worker:g} GPUs" if warm.gpus_per_worker else "")
+        typer.echo(one_line(f"a warm cluster ({size}) {state} a job of {warm.team}"))
 
 
 def upload_data_set(

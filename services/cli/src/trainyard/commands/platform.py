@@ -39,6 +39,10 @@ def up(
     ray_port: Annotated[int | None, typer.Option(help="Port of Ray's head.", min=1024, max=65535, show_default="port + 21")] = None,
     cpus: Annotated[int | None, typer.Option(help="CPU cores that jobs may use.", min=1, show_default="all")] = None,
     gpus: Annotated[int | None, typer.Option(help="GPUs that jobs may use.", min=0, show_default="all")] = None,
+    warm: Annotated[
+        int,
+        typer.Option(help="Workers, of one CPU each, to keep ready for the next job that asks for as many.", min=0, show_default="none"),
+    ] = 0,
     state_dir: StateDir = None,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +58,7 @@ def up(
         ray_port=ray_port or port + 21,
         cpus=cpus,
         gpus=gpus,
+        warm=warm,
     )
     with _messages().status("starting Ray, MLflow, the API and the controller ...") as shown:
 

@@ -102,6 +102,7 @@ def _platform_environment(config: PlatformConfig, base: Mapping[str, str]) -> di
         **base,
         **{name: os.environ[name] for name in _STORES if os.environ.get(name)},
         "TRAINYARD_STATE_DIR": str(config.state_dir),
+        "TRAINYARD_TEAMS_FILE": str(config.teams_file),
         "TRAINYARD_MLFLOW_URL": config.mlflow_url,
         "TRAINYARD_RAY_ADDRESS": config.ray_dashboard_url,
         "TRAINYARD_RAY_AUTH_TOKEN_FILE": str(config.ray_token_file),

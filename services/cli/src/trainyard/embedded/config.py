@@ -33,6 +33,8 @@ class PlatformConfig:
     ray_port: int = DEFAULT_PORT + 21
     cpus: int | None = None
     gpus: int | None = None
+    #: Workers, of one CPU each, that wait for the next job that asks for as many; 0: none.
+    warm: int = 0
 
     # --- files ------------------------------------------------------------------------------------------------------
 
@@ -60,6 +62,11 @@ class PlatformConfig:
     def platform_file(self) -> Path:
         """This configuration and its URLs, for clients and later commands."""
         return self.run_dir / "platform.json"
+
+    @property
+    def teams_file(self) -> Path:
+        """The one team of this platform, with its warm pool."""
+        return self.run_dir / "teams.json"
 
     @property
     def api_token_file(self) -> Path:
@@ -142,7 +149,9 @@ class PlatformConfig:
             path.chmod(0o600)
 
     def save(self) -> None:
-        """Write the platform file."""
+        """Write the platform file and the teams file."""
+        pool = {"workers": self.warm, "idleMinutes": None}
+        write_atomically(self.teams_file, json.dumps([{"name": "default", "warm": [pool] if self.warm else []}], indent=2))
         content = asdict(self) | {"state_dir": str(self.state_dir), "url": self.url, "mlflow_url": self.mlflow_url}
         write_atomically(self.platform_file, json.dumps(content | {"ray_dashboard_url": self.ray_dashboard_url}, indent=2))
 
@@ -152,7 +161,7 @@ class PlatformConfig:
         try:
             content = json.loads((state_dir / "run" / "platform.json").read_text())
             names = ("port", "mlflow_port", "ray_dashboard_port", "ray_port", "cpus", "gpus")
-            return cls(state_dir, **{name: content[name] for name in names})
+            return cls(state_dir, **{name: content[name] for name in names}, warm=content.get("warm", 0))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -263,6 +263,12 @@ export type Capacity = {
         [key: string]: unknown;
     }>;
     /**
+     * Warm Clusters
+     *
+     * They leave when a job needs their room, which counts as free
+     */
+    warm_clusters: Array<WarmClusterView>;
+    /**
      * Recorded At
      *
      * RFC 3339, UTC
@@ -1932,6 +1938,86 @@ export type UploadView = {
      * Where it was fetched from; null: it was uploaded
      */
     source: GitSource | null;
+};
+
+/**
+ * WarmCluster
+ *
+ * A Ray cluster that waits for the next job of its team, size and image.
+ */
+export type WarmCluster = {
+    /**
+     * Team
+     */
+    team: string;
+    /**
+     * Image
+     *
+     * What its job runs in; null: the platform's own image
+     */
+    image: string | null;
+    /**
+     * Ready
+     *
+     * False while it starts
+     */
+    ready: boolean;
+    /**
+     * Workers
+     */
+    workers: number;
+    /**
+     * Cpus Per Worker
+     */
+    cpus_per_worker: number;
+    /**
+     * Gpus Per Worker
+     */
+    gpus_per_worker: number;
+    /**
+     * Memory Gb Per Worker
+     */
+    memory_gb_per_worker: number | null;
+};
+
+/**
+ * WarmCluster
+ *
+ * A Ray cluster that waits for the next job of its team, size and image.
+ */
+export type WarmClusterView = {
+    /**
+     * Team
+     */
+    team: string;
+    /**
+     * Image
+     *
+     * What its job runs in; null: the platform's own image
+     */
+    image: string | null;
+    /**
+     * Ready
+     *
+     * False while it starts
+     */
+    ready: boolean;
+    /**
+     * Workers
+     */
+    workers: number;
+    /**
+     * Cpus Per Worker
+     */
+    cpus_per_worker: number;
+    /**
+     * Gpus Per Worker
+     */
+    gpus_per_worker: number;
+    /**
+     * Memory Gb Per Worker
+     */
+    memory_gb_per_worker: number | null;
 };
 
 export type GetCapacityData = {

@@ -103,8 +103,8 @@ class KubernetesEngine(Engine):
             )
         )
 
-    def carries_on(self, submission: Submission, handle: dict[str, Any]) -> bool:
-        """See Engine. KubeRay puts other worker pods in the place of lost ones; an elastic job rather goes on with what there is."""
+    def carries_on(self, handle: dict[str, Any], *, whole: bool, deadline_seconds: int | None) -> bool:
+        """See Engine. KubeRay puts other worker pods in the place of lost ones, and the driver waits for them."""
         self._cluster.start()
         rayjob = self._find(handle)
         if rayjob is None:
@@ -112,10 +112,10 @@ class KubernetesEngine(Engine):
         status = self._status(rayjob)
         if status.phase is not Phase.RUNNING or status.doomed:
             return False
-        if submission.resources.get("min_workers") and len(self._pods(rayjob)) < wanted_pods(rayjob):
+        if whole and len(self._pods(rayjob)) < wanted_pods(rayjob):
             return False
-        if submission.deadline_seconds:
-            seconds = math.ceil(_age(rayjob)) + submission.deadline_seconds + _DEADLINE_GRACE_SECONDS
+        if deadline_seconds:
+            seconds = math.ceil(_age(rayjob)) + deadline_seconds + _DEADLINE_GRACE_SECONDS
             return self._merge(rayjob, {"spec": {"activeDeadlineSeconds": seconds}})
         return True
 

@@ -75,6 +75,20 @@ class TeamList(ApiModel):
     next_cursor: None = None
 
 
+class WarmClusterView(ApiModel):
+    """A Ray cluster that waits for the next job of its team, size and image."""
+
+    model_config = ConfigDict(title="WarmCluster", extra="ignore")
+
+    team: str
+    image: str | None = Field(description="What its job runs in; null: the platform's own image")
+    ready: bool = Field(description="False while it starts")
+    workers: int
+    cpus_per_worker: float
+    gpus_per_worker: float
+    memory_gb_per_worker: float | None
+
+
 class CapacityView(ApiModel):
     """What the engine has and has free: CPU cores, GPUs and GiB of memory."""
 
@@ -88,10 +102,11 @@ class CapacityView(ApiModel):
     gpus_free: float
     memory_gb_free: float
     nodes: list[dict[str, Any]]
+    warm_clusters: list[WarmClusterView] = Field(description="They leave when a job needs their room, which counts as free")
     recorded_at: Moment
 
     @classmethod
     def of(cls, row: CapacityRow) -> Self:
         """The capacity as the API shows it."""
-        known = {name: value for name, value in row.detail.items() if name in cls.model_fields}
+        known = {"warm_clusters": []} | {name: value for name, value in row.detail.items() if name in cls.model_fields}
         return cls(engine=row.engine, recorded_at=row.recorded_at, **known)

@@ -7,6 +7,7 @@ import { JobLines } from "@/components/job-lines";
 import { Ago } from "@/components/moment";
 import { Empty, Page, Panel } from "@/components/page";
 import table from "@/components/table.module.css";
+import type { WarmCluster } from "@/api/generated";
 import { formatNumber } from "@/lib/format";
 import { readinessQuery } from "../api/readiness";
 import styles from "./cluster.module.css";
@@ -19,6 +20,12 @@ const PARTS: Record<string, string> = {
   mlflow: "MLflow",
 };
 const LIMIT = 20;
+
+/** How many wait for a job; what they hold counts as free. */
+function warmClusters(all: WarmCluster[]): string {
+  const ready = all.filter((one) => one.ready).length;
+  return ready === all.length ? `${formatNumber(ready)} ready` : `${formatNumber(ready)} of ${formatNumber(all.length)} ready`;
+}
 
 /** What the machines have, who uses it, who waits, and how the platform itself is. */
 export function Cluster() {
@@ -46,6 +53,7 @@ export function Cluster() {
                 ["GPUs free", now.gpus ? `${formatNumber(now.gpus_free)} of ${formatNumber(now.gpus)}` : "no GPUs"],
                 ["GiB of memory free", `${formatNumber(now.memory_gb_free)} of ${formatNumber(now.memory_gb)}`],
                 ["Machines", formatNumber(Math.max(1, now.nodes.length))],
+                ...(now.warm_clusters.length ? [["Warm clusters", warmClusters(now.warm_clusters)] as [string, string]] : []),
               ]}
             />
           )}
