@@ -61,6 +61,12 @@ GROUNDS = (
         },
     ),
     Ground(
+        "pool",
+        # The warm cluster and the peer have a CPU for each worker, as Ray counts them.
+        lambda: fresh_platform(cpus=2 * jobs.WORKERS, warm=jobs.WORKERS),
+        {"first-step-pool": lambda config, pairs: [jobs.first_step(pairs, config)]},
+    ),
+    Ground(
         "portal",
         _portal,
         {
@@ -77,6 +83,7 @@ GROUNDS = (
             "cold-start": lambda yard, pairs: [cold_start.against_sample(yard, pairs, "image-classification")],
             "cold-start-tabular": lambda yard, pairs: [cold_start.against_sample(yard, pairs, "tabular")],
             "cold-start-tax": lambda yard, pairs: [cold_start.against_identical(yard, pairs, "image-classification")],
+            "warm-start": lambda yard, pairs: [cold_start.on_a_warm_cluster(yard, pairs, "image-classification")],
         },
     ),
 )

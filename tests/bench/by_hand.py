@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -25,10 +27,10 @@ def fresh_config(folder: Path) -> PlatformConfig:
 
 
 @contextlib.contextmanager
-def fresh_platform() -> Iterator[PlatformConfig]:
-    """A platform in a temporary folder."""
+def fresh_platform(**options: Any) -> Iterator[PlatformConfig]:
+    """A platform in a temporary folder, with these fields of its configuration."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    config = fresh_config(folder)
+    config = dataclasses.replace(fresh_config(folder), **options)
     try:
         with lifecycle.platform(config):
             yield config

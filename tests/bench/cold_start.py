@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any
 
-from tests.bench.jobs import WORKLOADS
+from tests.bench.jobs import WORKLOADS, await_pool
 from tests.bench.pairs import Figure, alternate
 from tests.chaos.kubernetes import ClusterYard
 from tests.cluster.images import push_images
@@ -34,10 +34,10 @@ for one in store.list_objects_v2(Bucket="trainyard", Prefix=sys.argv[1]).get("Co
 """
 
 
-def submitted(yard: ClusterYard, template: str) -> float:
+def submitted(yard: ClusterYard, template: str, **size: float) -> float:
     """Seconds from the POST to the first optimizer step."""
     begun = time.time()
-    job = yard.client.submit(template, parameters={**SHORT[template], **yard.size})
+    job = yard.client.submit(template, parameters={**SHORT[template], **yard.size, **size})
     done = yard.ended(job.id)
     assert done.state == "SUCCEEDED", done.reason
     [stamp] = [event.time for event in yard.client.job_events(job.id) if event.name == "first_step"]
@@ -175,3 +175,25 @@ def against_identical(yard: ClusterYard, pairs: int, template: str) -> Figure:
     title = f"The platform's own part of a cold start ({template})"
     first, second = alternate(title, pairs, lambda: submitted(yard, template), lambda: peer.applied(template))
     return Figure(title, "s", "`kubectl apply` of the very RayJob that the platform renders", first, second, goal=1.03)
+
+
+def on_a_warm_cluster(yard: ClusterYard, pairs: int, template: str) -> Figure:
+    """Where a warm cluster waits, against the same platform's cold start of a job that is a little smaller than what waits."""
+    cpus = yard.size["cpus_per_worker"]
+    pool = {"workers": 1, "cpusPerWorker": cpus, "memoryGbPerWorker": yard.size["memory_gb_per_worker"], "idleMinutes": None}
+    yard.platform.install("--reuse-values", f"--set-json=global.teams.default.warm={json.dumps([pool])}")
+
+    def ours() -> float:
+        await_pool(yard.client)
+        return submitted(yard, template)
+
+    def theirs() -> float:
+        await_pool(yard.client)
+        return submitted(yard, template, cpus_per_worker=cpus - 0.01)
+
+    title = f"Submit to first optimizer step, warm pool ({template})"
+    try:
+        first, second = alternate(title, pairs, ours, theirs)
+    finally:
+        yard.platform.install("--reuse-values", "--set-json=global.teams.default.warm=[]")
+    return Figure(title, "s", "the same platform's cold start", first, second, goal=0.15)

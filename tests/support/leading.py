@@ -1,5 +1,6 @@
 """A controller that tests drive round by round, with everything around it in one folder."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,6 +49,12 @@ class Yard:
 
     def _script(self, submission: Submission) -> Script:
         return self.scripts.get(submission.job_id, lambda _: Script())(submission.attempt)
+
+    def set_teams(self, teams: list[dict[str, Any]]) -> None:
+        """The teams of controllers from now on, as in a teams file."""
+        path = self.settings.state_dir / "teams.json"
+        path.write_text(json.dumps(teams))
+        self.settings = self.settings.model_copy(update={"teams_file": path})
 
     def submit(self, script: Script | Callable[[int], Script] | None = None, **fields: Any) -> str:
         """Accept a job of which every attempt, or each by its number, takes this course; its id."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -45,10 +46,12 @@ def training_processes(lab: Lab) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def cluster(lab: Lab) -> WarmCluster:
+def cluster(lab: Lab) -> Iterator[WarmCluster]:
+    """One with both CPUs, gone after the test whatever became of it."""
     cluster = lab.warm(workers=2, cpus_per_worker=1.0)
     cluster.await_ready()
-    return cluster
+    yield cluster
+    lab.engine.stop(cluster.attempt.handle)
 
 
 def test_a_job_runs_on_a_warm_cluster_as_on_its_own(lab: Lab, cluster: WarmCluster) -> None:
@@ -88,12 +91,11 @@ def test_a_failure_on_a_warm_cluster_is_told_like_any_other(lab: Lab, cluster: W
     assert result["tail"] == ["about to fail"]
 
 
-def test_a_process_that_dies_while_it_waits_is_replaced(lab: Lab, cluster: WarmCluster) -> None:
-    victim = training_processes(lab)[0]
-    os.kill(victim.pid, signal.SIGKILL)
-    wait_for("new processes", lambda: len(training_processes(lab)) == 2 and victim not in training_processes(lab), seconds=60)
-    job = cluster.claim(script(lab))
-    assert job.wait()["outcome"] == "succeeded"
+def test_a_process_that_dies_while_it_waits_ends_the_cluster(lab: Lab, cluster: WarmCluster) -> None:
+    """The controller replaces it."""
+    os.kill(training_processes(lab)[0].pid, signal.SIGKILL)
+    wait_for("the end", lambda: lab.engine.describe(cluster.attempt.handle).phase is Phase.FAILED, seconds=60)
+    assert training_processes(lab) == []
 
 
 def test_a_warm_cluster_that_is_not_wanted_any_more_ends(lab: Lab, cluster: WarmCluster) -> None:

@@ -43,8 +43,10 @@ class Platform(RuleBasedStateMachine):
         self.ended: dict[str, JobState] = {}
         self.keys: dict[str, tuple[str, str]] = {}
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(pool=st.booleans())
+    def start(self, pool: bool) -> None:
+        if pool:
+            self.yard.set_teams([{"name": "default", "warm": [{"idleMinutes": None}]}])
         self.leader = self.yard.lead()
 
     # --- users ------------------------------------------------------------------------------------------------------
@@ -158,10 +160,10 @@ class Platform(RuleBasedStateMachine):
         engine = self.yard.engine
         original = getattr(engine, method)
 
-        def call(*arguments: object) -> object:
+        def call(*arguments: object, **options: object) -> object:
             delattr(engine, method)
             if after:
-                original(*arguments)
+                original(*arguments, **options)
             raise Killed
 
         setattr(engine, method, call)
@@ -195,6 +197,12 @@ class Platform(RuleBasedStateMachine):
         assert len(jobs) == len(set(jobs))
 
     @invariant()
+    def what_runs_is_of_one_attempt_or_waits_for_one(self) -> None:
+        owned = [attempt.handle["submission_id"] for _, attempt in self.api.uncleaned_attempts() if attempt.handle]
+        owned += [cluster.submission_id for cluster in self.api.warm_clusters()]
+        assert len(owned) == len(set(owned))
+
+    @invariant()
     def ended_jobs_stay_as_they_ended(self) -> None:
         for job_id in self.alive:
             state = self.api.get_job(job_id).state
@@ -220,6 +228,7 @@ class Platform(RuleBasedStateMachine):
             if hasattr(self, "leader"):
                 wait_for("every job to end", lambda: self._all_ended(self.leader), seconds=30)
                 self.every_attempt_runs_once_and_alone()
+                assert set(self.yard.engine.known) <= {cluster.submission_id for cluster in self.api.warm_clusters()}
                 self.lists_hold_every_job_once()
         finally:
             self.stack.close()

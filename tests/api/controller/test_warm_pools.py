@@ -13,32 +13,27 @@ from trainyard_api.engines.memory import Script
 from trainyard_api.objects import ObjectStoreError
 from trainyard_api.store.models import WarmCluster, utcnow
 from trainyard_api.store.states import JobState as S
-from trainyard_api.teams import Team, Teams, WarmPool
 
 FOREVER = Script(seconds=None)
 
 
-def teams(**pool: Any) -> Teams:
-    return Teams(items=(Team(name="default", warm=(WarmPool(**{"idle_minutes": None, **pool}),)), Team(name="other")))
-
-
 @pytest.fixture
 def warm(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> "Warm":
-    return Warm(yard, monkeypatch)
+    monkeypatch.setattr(warm_pools, "_FIRST_BACKOFF_SECONDS", 0.01)
+    return Warm(yard)
 
 
 class Warm:
     """A platform whose default team has a pool of one-worker clusters."""
 
-    def __init__(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.yard, self._patch = yard, monkeypatch
+    def __init__(self, yard: Yard) -> None:
+        self.yard = yard
 
-    def lead(self, **pool: Any) -> Leader:
-        """A new leader, for whom the pool is like this."""
-        controller = self.yard.controller()
-        self._patch.setattr(controller, "_teams", teams(**pool))
-        self._patch.setattr(warm_pools, "_FIRST_BACKOFF_SECONDS", 0.01)
-        return Leader(self.yard, controller)
+    def lead(self, *, max_jobs: int | None = None, **pool: Any) -> Leader:
+        """A new leader, for whom the team and its pool are like this."""
+        team = {"name": "default", "maxJobs": max_jobs, "warm": [{"idleMinutes": None, **pool}]}
+        self.yard.set_teams([team, {"name": "other"}])
+        return self.yard.lead()
 
     @property
     def clusters(self) -> list[WarmCluster]:
@@ -122,7 +117,7 @@ def test_it_does_not_leave_for_a_job_that_would_not_fit_anyway(warm: Warm) -> No
 
 def test_a_pool_follows_its_teams_work(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm_pools, "_ACTIVITY_SECONDS", 0)
-    leader = warm.lead(idle_minutes=30)
+    leader = warm.lead(idleMinutes=30)
     for _ in range(5):
         leader.round()
     assert warm.clusters == [], "nobody has submitted anything"
@@ -140,6 +135,15 @@ def test_one_that_dies_is_replaced(warm: Warm) -> None:
     warm.yard.engine.finish(cluster.submission_id)
     leader.until_true("its end", lambda: cluster.id not in [one.id for one in warm.clusters])
     warm.await_ready(leader)
+
+
+def test_after_a_restart_of_the_engine_the_next_one_comes_at_once(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    [cluster] = warm.await_ready(warm.lead())
+    warm.yard.engine.lose()
+    leader = warm.lead()
+    monkeypatch.setattr(warm_pools, "_FIRST_BACKOFF_SECONDS", 900)
+    [other] = warm.await_ready(leader)
+    assert other.id != cluster.id
 
 
 def test_one_whose_driver_is_silent_is_replaced(warm: Warm) -> None:
@@ -184,7 +188,8 @@ def test_one_that_was_started_for_other_settings_is_replaced(warm: Warm) -> None
     leader.until_true("its end", lambda: cluster.id not in [one.id for one in warm.clusters])
     [other] = warm.await_ready(leader)
     assert other.recipe != cluster.recipe
-    leader = warm.yard.lead()  # without a pool
+    warm.yard.set_teams([{"name": "default"}])
+    leader = warm.yard.lead()
     leader.until_true("the end of all", lambda: not warm.clusters)
     assert warm.yard.engine.known == []
 
@@ -288,12 +293,8 @@ def test_one_that_the_engine_refuses_is_tried_again_later(warm: Warm) -> None:
     warm.await_ready(leader)
 
 
-def test_a_team_that_runs_all_that_it_may_gets_none(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    leader = warm.lead()
-    limited = Teams(items=(teams().items[0].model_copy(update={"max_jobs": 1}),))
-    controller = warm.yard.controller()
-    monkeypatch.setattr(controller, "_teams", limited)
-    leader = Leader(warm.yard, controller)
+def test_a_team_that_runs_all_that_it_may_gets_none(warm: Warm) -> None:
+    leader = warm.lead(max_jobs=1)
     warm.await_ready(leader)
     leader.until(warm.yard.submit(FOREVER), S.RUNNING)
     warm.await_ready(leader)

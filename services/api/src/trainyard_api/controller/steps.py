@@ -135,7 +135,7 @@ class Steps:
         whole, free = FreeCapacity.whole(capacity), self._warm.take_from(FreeCapacity.of(capacity, placed))
         gate = StartGate(self._engine, self._teams, placed, self._statuses)
         full = waits = False
-        crowded = self._warm.yield_to(placed, self._statuses)
+        self._warm.make_way(placed, self._statuses)
         for job in self._repository.waiting_jobs():
             if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
                 continue
@@ -170,8 +170,7 @@ class Steps:
             self._growth.forget()
         else:
             self._growth.look(placed, free)
-            if not crowded:
-                self._warm.fill(placed, free)
+            self._warm.fill(placed, free)
 
     def _start(self, waiting: WaitingJob, workers: int) -> None:
         admitted = not self._engine.queues(waiting.team)

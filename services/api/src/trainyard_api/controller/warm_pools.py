@@ -60,8 +60,13 @@ class WarmPools:
         self._lease, self._patience = lease, patience
         self._recipes = {recipe.digest: recipe for recipe in _recipes(teams, settings)}
         self._heartbeats = Heartbeats(objects, interval=patience.heartbeat, longest=patience.unseen)
+        self._teams = teams
         self._clusters: list[WarmCluster] = []
         self._looked = False
+        #: Those that were seen at work in this term.
+        self._seen: set[str] = set()
+        #: Teams whose pools are not filled, because an attempt waits for room.
+        self._yielding: set[str] = set()
         self._stop_asked: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
@@ -123,15 +128,18 @@ class WarmPools:
             for cluster in dropped:
                 self._drop(cluster, f"job {job.id} needs the room")
 
-    def yield_to(self, placed: Iterable[tuple[Job, Attempt]], statuses: Mapping[str, EngineStatus]) -> bool:
-        """Drop all when the engine has an attempt that waits for room; whether one does."""
+    def make_way(self, placed: Iterable[tuple[Job, Attempt]], statuses: Mapping[str, EngineStatus]) -> None:
+        """Drop what may stand in the way of an attempt that the engine, or a queue of its own, holds back."""
+        self._yielding = set()
         for job, attempt in placed:
             status = statuses.get(attempt.submission_id)
-            if attempt.finished_at is None and status is not None and (status.phase is Phase.QUEUED or status.crowded):
-                for cluster in self._clusters:
+            if status is None or attempt.finished_at is not None or not (status.phase is Phase.QUEUED or status.crowded):
+                continue
+            # A queue holds back for quota, which only what is in queues uses; a node without room is without it for all.
+            self._yielding |= {name for name in self._teams.names if status.crowded or self._engine.queues(name)}
+            for cluster in self._clusters:
+                if status.crowded or self._engine.queues(cluster.team):
                     self._drop(cluster, f"job {job.id} waits for room")
-                return True
-        return False
 
     def fill(self, placed: Iterable[tuple[Job, Attempt]], free: FreeCapacity) -> None:
         """Start what is missing, one at a time; to be called only while no job waits. ``free`` is what neither jobs nor these hold."""
@@ -145,7 +153,7 @@ class WarmPools:
             resources = recipe.pool.resources()
             if there[digest] >= recipe.pool.clusters or time.monotonic() < self._not_before.get(digest, 0.0):
                 continue
-            if not self._is_active(recipe, jobs) or free.workers_that_fit(resources) is None:
+            if recipe.team.name in self._yielding or not self._is_active(recipe, jobs) or free.workers_that_fit(resources) is None:
                 continue
             made = self._repository.add_warm_cluster(recipe.team.name, digest, resources, recipe.pool.image, lease=self._lease)
             self._clusters.append(made)
@@ -159,10 +167,13 @@ class WarmPools:
             return
         status = self._engine.describe(_handle(cluster))
         if status.phase.ended:
-            if cluster.dropped_at is None:
+            # One that is unknown at the first look went with the engine, as on a machine that was restarted.
+            if cluster.dropped_at is None and (status.phase is not Phase.MISSING or cluster.id in self._seen):
                 self._failed(cluster, clean(status.message or "its driver has ended"))
             self._remove(cluster)
-        elif cluster.dropped_at is not None:
+            return
+        self._seen.add(cluster.id)
+        if cluster.dropped_at is not None:
             self._ask_to_stop(cluster)
         elif why := self._unfit(cluster, status):
             self._drop(cluster, why, failed=True)
@@ -250,6 +261,7 @@ class WarmPools:
     def _forget(self, cluster: WarmCluster) -> None:
         self._clusters = [one for one in self._clusters if one.id != cluster.id]
         self._stop_asked.pop(cluster.id, None)
+        self._seen.discard(cluster.id)
         self._heartbeats.forget(cluster.id, 0)
 
     def _update(self, cluster: WarmCluster, **columns: object) -> None:
