@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from tests.support.leading import Leader, Yard
 
-from trainyard_api.controller import steps
+from trainyard_api.controller import waiting_drivers
 from trainyard_api.engines.memory import Script
 from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectStoreError
@@ -179,7 +179,7 @@ def test_a_new_leader_tells_the_driver_that_stands_by(yard: Yard, leader: Leader
     leader.until(job_id, S.RUNNING)
     lose(yard, job_id)
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "tell_driver", away)
+        patch.setattr(waiting_drivers, "tell_driver", away)
         leader.until_true("the second attempt", lambda: yard.job(job_id).attempt == 2)
     yard.lead().until(job_id, S.RUNNING)
     assert yard.engine.submitted == [f"ty-{job_id}-1"]
@@ -204,7 +204,7 @@ def test_a_driver_that_no_longer_waits_costs_one_attempt(yard: Yard, leader: Lea
     job_id = yard.submit(lost)
     leader.until(job_id, S.RUNNING)
     lose(yard, job_id)
-    monkeypatch.setattr(steps, "tell_driver", lambda *_: yard.engine.finish(f"ty-{job_id}-1"))
+    monkeypatch.setattr(waiting_drivers, "tell_driver", lambda *_: yard.engine.finish(f"ty-{job_id}-1"))
     leader.until_true("the second attempt", lambda: yard.job(job_id).attempt == 2)
     monkeypatch.undo()
     leader.until(job_id, S.RETRYING)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.support.leading import Leader, Yard
 
-from trainyard_api.controller import steps, warm_pools
+from trainyard_api.controller import starts, waiting_drivers, warm_pools
 from trainyard_api.engines.base import EngineStatus, Phase
 from trainyard_api.engines.memory import Script
 from trainyard_api.objects import ObjectStoreError
@@ -169,7 +169,7 @@ def test_a_new_leader_tells_the_driver_which_job_it_has(warm: Warm, monkeypatch:
     [cluster] = warm.await_ready(leader)
     job_id = warm.yard.submit()
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "tell_driver", away)
+        patch.setattr(waiting_drivers, "tell_driver", away)
         leader.until(job_id, S.STARTING)
         leader.round()
     warm.lead().until(job_id, S.SUCCEEDED)
@@ -198,7 +198,7 @@ def test_a_driver_that_is_gone_when_its_job_comes_costs_one_attempt(warm: Warm, 
     leader = warm.lead()
     [cluster] = warm.await_ready(leader)
     job_id = warm.yard.submit()
-    monkeypatch.setattr(steps, "tell_driver", lambda *_: warm.yard.engine.finish(cluster.submission_id))
+    monkeypatch.setattr(waiting_drivers, "tell_driver", lambda *_: warm.yard.engine.finish(cluster.submission_id))
     leader.until(job_id, S.RETRYING)
     monkeypatch.undo()
     warm.yard.repository.update_job(job_id, not_before=None)
@@ -239,7 +239,7 @@ def test_a_job_waits_a_moment_for_its_mlflow_run_before_it_starts_at_once(warm: 
 
 
 def test_a_job_starts_without_mlflow_too(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "_RUN_IS_MADE", timedelta(0))
+    monkeypatch.setattr(starts, "_RUN_IS_MADE", timedelta(0))
     leader = warm.lead()
     warm.await_ready(leader)
     job_id = warm.yard.submit(FOREVER)

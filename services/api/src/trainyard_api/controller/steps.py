@@ -18,29 +18,27 @@ from trainyard_api.controller.attempt_objects import (
     log_tail,
     next_key,
     read_result,
-    tell_driver,
 )
 from trainyard_api.controller.growth import Growth
 from trainyard_api.controller.patience import Patience
-from trainyard_api.controller.placement import FreeCapacity, StartGate
-from trainyard_api.controller.submissions import submission_of
+from trainyard_api.controller.placement import FreeCapacity
+from trainyard_api.controller.starts import Starts
 from trainyard_api.controller.term import Term
 from trainyard_api.controller.verdicts import Verdict, stop_due, verdict
+from trainyard_api.controller.waiting_drivers import WaitingDrivers
 from trainyard_api.controller.warm_pools import WarmPools
-from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase, Submission, SubmissionRefused
+from trainyard_api.engines.base import Capacity, Engine, EngineStatus, EngineUnavailable, Phase
 from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
 from trainyard_api.store.errors import LeaseLost, NotFound, StateConflict
-from trainyard_api.store.models import Attempt, Job, WarmCluster, utcnow
-from trainyard_api.store.repository import Repository, WaitingJob
+from trainyard_api.store.models import Attempt, Job, utcnow
+from trainyard_api.store.repository import Repository
 from trainyard_api.store.states import JobState
 from trainyard_api.teams import Teams
 
 log = logging.getLogger(__name__)
 
-#: A job that starts at once is given this long to get its MLflow run, which plain mlflow calls of its program go to.
-_RUN_IS_MADE = timedelta(seconds=2)
 _RUNNING_STAGES = {"train_function_entered", "process_group_formed", "first_step"}
 
 
@@ -66,13 +64,13 @@ class Steps:
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
         self._stop_asked: dict[str, float] = {}
-        #: What drivers that wait for an attempt were told, by the keys of the objects.
-        self._told: set[str] = set()
         self._complaints: dict[str, str] = {}
         #: What the engine last said of each attempt, by submission id.
         self._statuses: dict[str, EngineStatus] = {}
         self._growth = Growth(engine, settings.growth_seconds)
         self._warm = WarmPools(settings, repository, objects, engine, teams, self._lease, patience)
+        self._drivers = WaitingDrivers(objects)
+        self._starts = Starts(settings, repository, objects, engine, teams, self._lease, patience, self._warm, self._growth, self._drivers)
 
     def round(self) -> None:
         """Go once round everything. Raises LeaseLost and SQLAlchemyError; whatever one job meets does not stop the others."""
@@ -85,7 +83,7 @@ class Steps:
             else:
                 self._guarded(job.id, lambda attempt=attempt: self._clean_up(attempt))  # type: ignore[misc]
         if self._capacity is not None:
-            self._place(self._capacity)
+            self._starts.place(self._capacity, self._statuses, self._guarded)
 
     def _guarded(self, job_id: str, step: Callable[[], None]) -> None:
         self._term.keep()
@@ -126,82 +124,6 @@ class Steps:
         detail = {**self._capacity.as_dict(), **free.as_dict(), "warm_clusters": self._warm.as_list()}
         self._repository.save_capacity(self._engine.name, detail, lease=self._lease)
 
-    # --- starting ---------------------------------------------------------------------------------------------------
-
-    def _place(self, capacity: Capacity) -> None:
-        """Start what fits, first come, first served: a small job does not overtake a large one for ever."""
-        placed = self._repository.uncleaned_attempts()
-        busy = {job.id for job, _ in placed}
-        whole, free = FreeCapacity.whole(capacity), self._warm.take_from(FreeCapacity.of(capacity, placed))
-        gate = StartGate(self._engine, self._teams, placed, self._statuses)
-        full = waits = False
-        self._warm.make_way(placed, self._statuses)
-        for job in self._repository.waiting_jobs():
-            if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
-                continue
-            warm = None if full or gate.is_full(job.team) else self._warm.match(job)
-            if warm is not None:
-                if job.tracked or utcnow() - job.created_at > _RUN_IS_MADE:
-                    gate.started(job.team, job.id, whole=True)
-                    self._guarded(job.id, lambda job=job, warm=warm: self._start_warm(job, warm))  # type: ignore[misc]
-                waits = True
-                continue
-            queued = self._engine.queues(job.team)
-            shortage = None if queued else whole.shortage(job.resources)
-            held = shortage or gate.holds(job.team)
-            if held is None and not queued:
-                held = "waits for the jobs that came before it" if full else free.waits_for(job.resources)
-                if held is not None and not full and shortage is None:
-                    self._warm.make_room(job, free)
-                full = full or held is not None  # what is held for another reason must not hold up the others
-            if job.reason != held and (shortage or job.state is JobState.QUEUED):  # one that failed goes on saying why
-                self._repository.explain_waiting(job.id, held, lease=self._lease)
-            if held:
-                waits = True
-                continue
-            workers = int(job.resources.get("workers") or 1) if queued else free.workers_that_fit(job.resources)
-            if workers is None:
-                continue
-            if not queued:
-                free.take(job.resources, workers)
-            gate.started(job.team, job.id)
-            self._guarded(job.id, lambda job=job, workers=workers: self._start(job, workers))  # type: ignore[misc]
-        if waits:
-            self._growth.forget()
-        else:
-            self._growth.look(placed, free)
-            self._warm.fill(placed, free)
-
-    def _start(self, waiting: WaitingJob, workers: int) -> None:
-        admitted = not self._engine.queues(waiting.team)
-        job, attempt = self._repository.start_attempt(waiting.id, waiting.state, workers, admitted=admitted, lease=self._lease)
-        self._submit(job, attempt)
-
-    def _start_warm(self, waiting: WaitingJob, cluster: WarmCluster) -> None:
-        started = self._warm.start(waiting, cluster)
-        if started is not None:
-            self._tell_driver(*started)
-
-    def _submit(self, job: Job, attempt: Attempt) -> None:
-        """Hand the attempt to the engine; doing it again after a crash finds the same engine job."""
-        try:
-            handle = self._engine.submit(self._submission(job, attempt))
-        except SubmissionRefused as refused:
-            reason = clean(refused)
-            self._repository.finish_attempt(
-                job, JobState.FAILED, outcome="failed", reason=reason, failure_kind=FailureKind.USER, lease=self._lease
-            )
-            self._update(attempt, cleaned_at=utcnow())
-            return
-        except EngineUnavailable as error:
-            self._explain(job, EngineStatus(Phase.PENDING, str(error)))
-            raise
-        self._update(attempt, handle=handle)
-
-    def _submission(self, job: Job, attempt: Attempt) -> Submission:
-        url, standby = self._objects.url, self._patience.standby
-        return submission_of(job, attempt, self._settings, object_store_url=url, standby_seconds=standby)
-
     # --- following --------------------------------------------------------------------------------------------------
 
     def _follow(self, job: Job, attempt: Attempt) -> None:
@@ -210,10 +132,10 @@ class Steps:
             self._request_stop(attempt, due)
         if attempt.handle is None and attempt.stop_requested_at is None:
             self._term.check()  # whoever took over may have submitted it, and it may have ended and be gone
-            self._submit(job, attempt)
+            self._starts.submit(job, attempt)
             return
         if job.state is JobState.STARTING:
-            self._tell_driver(job, attempt)
+            self._drivers.tell(job, attempt)
         given_up = attempt.stop_requested_at is not None and utcnow() - attempt.stop_requested_at > timedelta(seconds=self._patience.stop)
         try:
             status = self._engine.describe(_handle(attempt))
@@ -227,7 +149,7 @@ class Steps:
         if attempt.admitted_at is None and status.phase not in (Phase.QUEUED, Phase.MISSING):
             self._repository.admit_attempt(attempt, lease=self._lease)
         job = self._take_events(job, attempt)
-        self._explain(job, status)
+        self._starts.explain(job, status)
         result = read_result(self._objects, job.id, attempt.number)
         if status.phase.ended or given_up:
             self._end(job, attempt, status)
@@ -242,12 +164,6 @@ class Steps:
             timeout = self._settings.heartbeat_timeout_seconds
             if self._heartbeats.silent_seconds(job.id, attempt.number) > timeout:
                 self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s", FailureKind.INFRASTRUCTURE)
-
-    def _explain(self, job: Job, status: EngineStatus) -> None:
-        """Say on the job why it does not run yet, as the engine sees it."""
-        reason = clean(status.message) if status.message else None
-        if job.state is JobState.STARTING and not status.phase.ended and not status.doomed and job.reason != reason:
-            self._repository.explain_waiting(job.id, reason, lease=self._lease)
 
     def _request_stop(self, attempt: Attempt, reason: str | None, kind: FailureKind | None = None, *, resize_to: int | None = None) -> None:
         """Write down why and since when, so that a new leader goes on from there; the engine is asked from then on."""
@@ -324,20 +240,18 @@ class Steps:
 
         A place in which training never began is not tried again.
         """
-        here = next_key(job.id, attempt.number)
-        if here in self._told:
+        if self._drivers.is_told_after(attempt):
             return False
         end = self._verdict(job, attempt, status, result)
         again = end.target is JobState.RETRYING and end.kind is FailureKind.INFRASTRUCTURE and job.state is JobState.RUNNING
         whole = bool(job.resources.get("min_workers"))  # an elastic job rather goes on with what there is
         if not (again and self._engine.carries_on(_handle(attempt), whole=whole, deadline_seconds=job.deadline_seconds)):
-            tell_driver(self._objects, here, None)
-            self._told.add(here)
+            self._drivers.dismiss(attempt)
             return False
         job, following = self._repository.carry_on(
             job,
             attempt,
-            {**_handle(attempt), "waits_at": here},
+            {**_handle(attempt), "waits_at": next_key(job.id, attempt.number)},
             reason=end.reason,
             failure_kind=end.kind,
             failed_rank=result.failed_rank,
@@ -346,15 +260,8 @@ class Steps:
         )
         log.info("job %s goes on where it is: %s", job.id, end.reason)
         self._forget(attempt)
-        self._tell_driver(job, following)
+        self._drivers.tell(job, following)
         return True
-
-    def _tell_driver(self, job: Job, attempt: Attempt) -> None:
-        """Where a driver waits for this attempt, tell it to run it; once, it may act on it already."""
-        key = (attempt.handle or {}).get("waits_at")
-        if key and key not in self._told:
-            tell_driver(self._objects, key, job, attempt)
-            self._told.add(key)
 
     def _driver_lines(self, attempt: Attempt) -> list[str]:
         try:
@@ -382,9 +289,9 @@ class Steps:
         """Nothing more is to be done for it."""
         for memory in (self._events, self._heartbeats):
             memory.forget(attempt.job_id, attempt.number)
+        self._drivers.forget(attempt)
         self._result_seen.pop((attempt.job_id, attempt.number), None)
         self._stop_asked.pop(attempt.submission_id, None)
-        self._told -= {_handle(attempt).get("waits_at", ""), next_key(attempt.job_id, attempt.number)}
         self._statuses.pop(attempt.submission_id, None)
 
     def _update(self, attempt: Attempt, **columns: Any) -> None:
