@@ -13,14 +13,10 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from tests.bench import cold_start, control_plane, embedded, jobs, portal, recovery, report
+from tests.bench import cold_start, control_plane, embedded, jobs, portal, recovery, report, scale
 from tests.bench.by_hand import fresh_platform
-from tests.bench.goals import Goal
-from tests.bench.pairs import Figure
 from tests.chaos.kubernetes import cluster_yard
 from trainyard.embedded.config import PlatformConfig
-
-Row = Figure | Goal
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Ground:
 
     name: str
     opened: Callable[[], AbstractContextManager[Any]]
-    measures: Mapping[str, Callable[[Any, int], Sequence[Row]]]
+    measures: Mapping[str, Callable[[Any, int], Sequence[report.Row]]]
 
 
 @contextlib.contextmanager
@@ -49,6 +45,16 @@ GROUNDS = (
             "jobs-list": lambda _, pairs: control_plane.jobs_list(pairs),
             "chart": lambda _, pairs: control_plane.chart(pairs),
             "metrics-rate": lambda _, pairs: control_plane.metrics_rate(pairs),
+        },
+    ),
+    Ground(
+        "scale",
+        contextlib.nullcontext,
+        {
+            "scale-active": lambda _, pairs: [scale.active_jobs(pairs)],
+            "scale-jobs": lambda _, pairs: [scale.recorded_jobs(pairs)],
+            "scale-points": lambda _, pairs: [scale.metric_points(pairs)],
+            "scale-log": lambda _, pairs: [scale.log_bytes(pairs)],
         },
     ),
     Ground(

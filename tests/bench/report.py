@@ -8,11 +8,12 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 from tests.bench.goals import Goal
+from tests.bench.growth import Growth
 from tests.bench.pairs import Figure, spread
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -27,7 +28,11 @@ that machine and that day, the ratios are what carries over.
 """
 
 
-def put(row: Figure | Goal, command: str) -> None:
+Row = Figure | Goal | Growth
+Kind = TypeVar("Kind", Figure, Goal, Growth)
+
+
+def put(row: Row, command: str) -> None:
     """Keep the readings in place of earlier ones of the same figure, and write the page anew."""
     known: dict[str, Any] = json.loads(READINGS.read_text()) if READINGS.exists() else {}
     known[_key(row)] = {
@@ -48,15 +53,13 @@ def machine() -> str:
     return f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
-def _key(row: Figure | Goal) -> str:
+def _key(row: Row) -> str:
     return f"{row.title} / {row.peer}" if isinstance(row, Figure) else f"{row.title} / itself"
 
 
 def page(known: dict[str, Any]) -> str:
     """The page of these figures."""
-    fields = {Figure: {one.name for one in dataclasses.fields(Figure)}, Goal: {one.name for one in dataclasses.fields(Goal)}}
-    figures = [(Figure(**{k: v for k, v in one.items() if k in fields[Figure]}), one) for one in known.values() if one["kind"] == "Figure"]
-    goals = [(Goal(**{k: v for k, v in one.items() if k in fields[Goal]}), one) for one in known.values() if one["kind"] == "Goal"]
+    figures, goals, growths = _rows(known, Figure), _rows(known, Goal), _rows(known, Growth)
     lines = [_HEAD, "| figure | Trainyard | peer | ratio | goal | pairs | day |", "|---|---|---|---|---|---|---|"]
     for figure, about in figures:
         sign = "<=" if figure.better == "lower" else ">="
@@ -70,8 +73,21 @@ def page(known: dict[str, Any]) -> str:
             f"| {goal.title} | **{goal.rank} {goal.value:.2f} {goal.unit}** | {min(goal.readings):.2f} to {max(goal.readings):.2f} "
             f"| <= {goal.most:g}{'' if goal.met else ': not met'} | {len(goal.readings)} | {about['day']} |"
         )
-    if notes := [f"- {row.title}: {row.note}" for row, _ in (*figures, *goals) if row.note]:
+    if growths:
+        lines += ["", "| growth | by | medians | exponent | goal | day |", "|---|---|---|---|---|---|"]
+    for growth, about in growths:
+        lines.append(
+            f"| {growth.title} | {growth.by} | {growth.steps} {growth.unit} | **{growth.exponent:.2f}** "
+            f"| <= {growth.most:g}{'' if growth.met else ': not met'} | {about['day']} |"
+        )
+    if notes := [f"- {row.title}: {row.note}" for row, _ in (*figures, *goals, *growths) if row.note]:
         lines += ["", *notes]
     lines += ["", "Measured by:", ""]
-    lines += sorted({f"- {about['day']}, {about['machine']}: `{about['command']}`" for _, about in (*figures, *goals)})
+    lines += sorted({f"- {about['day']}, {about['machine']}: `{about['command']}`" for _, about in (*figures, *goals, *growths)})
     return "\n".join([*lines, ""])
+
+
+def _rows(known: dict[str, Any], kind: type[Kind]) -> list[tuple[Kind, dict[str, Any]]]:
+    """The rows of one kind, each with what is known about its measurement."""
+    names = {one.name for one in dataclasses.fields(kind)}
+    return [(kind(**{k: v for k, v in one.items() if k in names}), one) for one in known.values() if one["kind"] == kind.__name__]

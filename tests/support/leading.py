@@ -90,13 +90,13 @@ class Leader:
         term = controller.take_lead()
         assert term is not None, "somebody else leads"
         self.yard, self.term = yard, term
-        self._steps, self._sync = controller.steps(term), controller.sync(term)
+        self.steps, self.sync = controller.steps(term), controller.sync(term)
 
     def round(self) -> None:
         """What both of the controller's threads do once."""
-        self._steps.round()
+        self.steps.round()
         with suppress(TrackingUnavailable):
-            self._sync.round()
+            self.sync.round()
 
     def until(self, job_id: str, *states: JobState) -> Job:
         """Rounds until the job is in one of these states."""

@@ -231,10 +231,10 @@ def test_a_job_waits_a_moment_for_its_mlflow_run_before_it_starts_at_once(warm: 
     leader = warm.lead()
     warm.await_ready(leader)
     job_id = warm.yard.submit(FOREVER)
-    leader._steps.round()
+    leader.steps.round()
     assert warm.yard.job(job_id).state is S.QUEUED
-    leader._sync.round()
-    leader._steps.round()
+    leader.sync.round()
+    leader.steps.round()
     assert warm.yard.job(job_id).state is S.STARTING
 
 
@@ -243,7 +243,7 @@ def test_a_job_starts_without_mlflow_too(warm: Warm, monkeypatch: pytest.MonkeyP
     leader = warm.lead()
     warm.await_ready(leader)
     job_id = warm.yard.submit(FOREVER)
-    leader._steps.round()
+    leader.steps.round()
     assert warm.yard.job(job_id).state is S.STARTING
 
 
