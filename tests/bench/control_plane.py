@@ -25,7 +25,8 @@ _BATCHED = 20_000
 _SINGLE = 200
 
 
-def _client(config: PlatformConfig) -> httpx.Client:
+def http_client(config: PlatformConfig) -> httpx.Client:
+    """The platform's API."""
     headers = {"Authorization": f"Bearer {config.api_token_file.read_text().strip()}"}
     return httpx.Client(base_url=f"{config.url}/api/v1", headers=headers, timeout=600, trust_env=False)
 
@@ -38,7 +39,7 @@ def _milliseconds(ask: Callable[[], object]) -> float:
 
 def jobs_list(pairs: int) -> tuple[Figure, Goal]:
     """Milliseconds of a filtered page of 50, with 100,000 jobs and with 1,000."""
-    with fresh_platform() as small, fresh_platform() as large, _client(small) as few, _client(large) as many:
+    with fresh_platform() as small, fresh_platform() as large, http_client(small) as few, http_client(large) as many:
         portal_data.fill_jobs(small, FEW)
         portal_data.fill_jobs(large, MANY)
 
@@ -55,7 +56,7 @@ def jobs_list(pairs: int) -> tuple[Figure, Goal]:
 
 def chart(pairs: int) -> tuple[Figure, Goal]:
     """A metric of a million points as the portal draws it: bytes against MLflow's history, and milliseconds."""
-    with fresh_platform() as config, _client(config) as client:
+    with fresh_platform() as config, http_client(config) as client:
         [job] = portal_data.fill_runs(config, 1, POINTS)
         ask = lambda: client.get(f"/jobs/{job}/metrics").raise_for_status()  # noqa: E731
         size = len(ask().content)

@@ -6,13 +6,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from tests.bench import portal_data
 from tests.bench.by_hand import fresh_platform
+from tests.bench.control_plane import http_client
 from tests.bench.growth import Growth
-from tests.bench.jobs import open_client
 from tests.support import leading
-from trainyard import Client
 from trainyard_api.engines.memory import Script
 from trainyard_api.objects import open_store
 from trainyard_api.store.states import JobState
@@ -53,11 +55,11 @@ def active_jobs(repeats: int) -> Growth:
 def recorded_jobs(repeats: int) -> Growth:
     """A filtered page of 50 jobs out of so many."""
     readings = []
-    with fresh_platform() as config, open_client(config) as client:
+    with fresh_platform() as config, http_client(config) as client:
         for count in RECORDED:
             portal_data.drop_jobs(config)
             portal_data.fill_jobs(config, count)
-            readings.append(_milliseconds(lambda: client.list_jobs(state="SUCCEEDED", limit=50), 10 * repeats))
+            readings.append(_milliseconds(lambda: _asked(client, "/jobs", state="SUCCEEDED", limit=50), 10 * repeats))
     return Growth("A page of 50 jobs", "ms", "jobs on record", RECORDED, readings, most=0.05)
 
 
@@ -65,28 +67,32 @@ def metric_points(repeats: int) -> Growth:
     """What the portal asks for to draw a metric of so many points."""
     readings = []
     for points in POINTS:
-        with fresh_platform() as config, open_client(config) as client:
+        with fresh_platform() as config, http_client(config) as client:
             [job] = portal_data.fill_runs(config, 1, points)
-            readings.append(_milliseconds(lambda client=client, job=job: client.get_metrics(job), 10 * repeats))  # type: ignore[misc]
+            readings.append(_milliseconds(lambda client=client, job=job: _asked(client, f"/jobs/{job}/metrics"), 10 * repeats))  # type: ignore[misc]
     return Growth("A chart", "ms", "points of the metric", POINTS, readings, most=0.05)
 
 
 def log_bytes(repeats: int) -> Growth:
     """The last page of a log of so many megabytes, kept in the pieces in which a rank sends them."""
     readings = []
-    with fresh_platform() as config, open_client(config) as client:
+    with fresh_platform() as config, http_client(config) as client:
         portal_data.fill_jobs(config, 1)
-        [job] = client.list_jobs(limit=1)
+        [job] = _asked(client, "/jobs", limit=1)["items"]
         objects = open_store((config.state_dir / "objects").as_uri())
         piece, written = (b"step 1 of 100: loss 0.123456789\n" * _MEGABYTE)[:_MEGABYTE], 0
         for megabytes in LOG_MEGABYTES:
             while written < megabytes * _MEGABYTE:
-                objects.put_bytes(f"jobs/{job.id}/attempts/1/logs/rank-0/{written:016d}", piece)
+                objects.put_bytes(f"jobs/{job['id']}/attempts/1/logs/rank-0/{written:012d}.log", piece)
                 written += len(piece)
-            readings.append(_milliseconds(lambda: _last_page(client, job.id), 10 * repeats))
+            readings.append(_milliseconds(lambda: _last_page(client, job["id"]), 10 * repeats))
     return Growth("The last page of a log", "ms", "megabytes of the log", LOG_MEGABYTES, readings, most=0.5)
 
 
-def _last_page(client: Client, job_id: str) -> None:
-    found = client.read_log(job_id, attempt=1, rank="0", offset=-_PAGE_BYTES)
-    assert len(found.content) > _PAGE_BYTES // 2, f"only {len(found.content)} bytes"
+def _last_page(client: httpx.Client, job_id: str) -> None:
+    content = _asked(client, f"/jobs/{job_id}/logs", attempt=1, rank="0", offset=-_PAGE_BYTES, limit=_PAGE_BYTES)["content"]
+    assert len(content) > _PAGE_BYTES // 2, f"only {len(content)} bytes"
+
+
+def _asked(client: httpx.Client, path: str, **query: Any) -> Any:
+    return client.get(path, params=query).raise_for_status().json()
