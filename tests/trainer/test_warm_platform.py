@@ -114,10 +114,25 @@ def test_a_driver_that_is_started_again_does_not_run_the_job_again(lab: Lab, clu
     assert job.log().count("torch was there") == 1
 
 
+def test_steps_are_signs_of_progress_there_too(lab: Lab, cluster: WarmCluster) -> None:
+    """Longer than the job's limit, with no step further apart."""
+    text = """
+import time, torch
+optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+for _ in range(16):
+    optimizer.step()
+    time.sleep(1)
+"""
+    job = cluster.claim(script(lab, text, stall_seconds=10))
+    assert job.wait()["outcome"] == "succeeded"
+
+
 def test_a_ready_trainer_ends_with_the_same_weights_warm_and_cold(lab: Lab, cluster: WarmCluster, tmp_path) -> None:
     kind = get("tabular")
     spec = kind.render(kind.validate({"workers": 2, "epochs": 2, "dropout": 0.3, "seed": 7}))
     warm, cold = cluster.claim(spec), lab.submit_spec(spec)
     for job in (warm, cold):
         assert job.wait()["outcome"] == "succeeded"
+    assert set(warm.stages()) == set(cold.stages())
+    assert {"process_group_formed", "first_step", "last_step"} <= set(warm.stages())
     assert warm.metrics(lab.tracking)["train_loss"] == cold.metrics(lab.tracking)["train_loss"]

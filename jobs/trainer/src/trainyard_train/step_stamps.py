@@ -43,11 +43,18 @@ class _AfterImport(MetaPathFinder):
         return spec
 
 
+def _after_each_step(call: Callable[..., None]) -> None:
+    """Have this called after every optimizer step from now on; in a process that was kept warm torch is there already."""
+    register = lambda module: module.register_optimizer_step_post_hook(call)  # noqa: E731
+    if _OPTIMIZER_MODULE in sys.modules:
+        register(sys.modules[_OPTIMIZER_MODULE])
+    else:
+        sys.meta_path.insert(0, _AfterImport(_OPTIMIZER_MODULE, register))
+
+
 def count_steps() -> None:
     """From now on every optimizer step is a sign of progress."""
-    sys.meta_path.insert(
-        0, _AfterImport(_OPTIMIZER_MODULE, lambda module: module.register_optimizer_step_post_hook(lambda *_: life.advance()))
-    )
+    _after_each_step(lambda *_: life.advance())
 
 
 def stamp_steps(records: RecordWriter) -> None:
@@ -72,6 +79,6 @@ def stamp_steps(records: RecordWriter) -> None:
                 return records.write("stage", name="process_group_formed", detail={"backend": distributed.get_backend()})  # type: ignore[union-attr]
             time.sleep(_POLL_SECONDS)
 
-    sys.meta_path.insert(0, _AfterImport(_OPTIMIZER_MODULE, lambda module: module.register_optimizer_step_post_hook(stepped)))
+    _after_each_step(stepped)
     atexit.register(at_end)
     threading.Thread(target=await_group, name="await process group", daemon=True).start()
