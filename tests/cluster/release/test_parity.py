@@ -38,12 +38,12 @@ def platform(kubeconfig: Path, kubectl: Kubectl) -> Iterator[Platform]:
 @pytest.fixture
 def site(platform: Platform, tmp_path: Path) -> Iterator[Site]:
     """The release, through its entrance."""
-    with site_of(platform, tmp_path) as site:
+    with release_site(platform, tmp_path) as site:
         yield site
 
 
 @contextmanager
-def site_of(platform: Platform, folder: Path) -> Iterator[Site]:
+def release_site(platform: Platform, folder: Path) -> Iterator[Site]:
     """A release, through its entrance; ``folder`` is empty."""
     token = platform.secret(f"{platform.release}-auth")["token"]
     with platform.entrance() as url, Client(url, token=token) as client:

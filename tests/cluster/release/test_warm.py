@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.release.platform import Platform, pushed_tags
-from tests.cluster.release.test_parity import SIZE, site_of
+from tests.cluster.release.test_parity import release_site
 from tests.embedded.test_warm import *  # noqa: F403 - the tests, on this file's site
 from tests.support.site import Site
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.cluster
 
+#: Large enough that a job may want some of its room and leave some for Ray's own processes.
+SIZE = {"cpus_per_worker": 0.5, "memory_gb_per_worker": 1}
 _POOL = {"workers": 1, "cpusPerWorker": SIZE["cpus_per_worker"], "memoryGbPerWorker": SIZE["memory_gb_per_worker"], "idleMinutes": None}
 
 
@@ -32,8 +35,8 @@ def platform(kubeconfig: Path, kubectl: Kubectl) -> Iterator[Platform]:
 @pytest.fixture
 def site(platform: Platform, tmp_path: Path) -> Iterator[Site]:
     """The release, through its entrance."""
-    with site_of(platform, tmp_path) as site:
-        yield site
+    with release_site(platform, tmp_path) as site:
+        yield replace(site, size=SIZE)
 
 
 def test_one_whose_head_is_lost_is_replaced(site: Site, platform: Platform) -> None:

@@ -68,8 +68,8 @@ def _trainyard(env: JobEnvironment, objects: Objects, rank: int, run: RunIdentit
         # Plain mlflow calls in the user's code land in the job's run ...
         variables |= {"MLFLOW_TRACKING_URI": env.mlflow_url, "MLFLOW_RUN_ID": run_id}
     else:
-        # ... once: the other ranks' go to a file that nobody reads.
-        variables |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow-of-rank-{rank}.db"}
+        # ... once: the other ranks' go to files that nobody reads. The images' MLflow has no other store on disk.
+        variables |= {"MLFLOW_TRACKING_URI": (folder / f"mlflow-of-rank-{rank}").as_uri(), "MLFLOW_ALLOW_FILE_STORE": "true"}
     if env.spec.data_uri:
         variables["TRAINYARD_DATA_PATH"] = str(objects.fetch(env.spec.data_uri, env.spool_dir / "downloads"))
     if env.resume_key:
