@@ -45,7 +45,10 @@ class _AfterImport(MetaPathFinder):
 
 def _after_each_step(call: Callable[..., None]) -> None:
     """Have this called after every optimizer step from now on; in a process that was kept warm torch is there already."""
-    register = lambda module: module.register_optimizer_step_post_hook(call)  # noqa: E731
+
+    def register(module: Any) -> None:
+        module.register_optimizer_step_post_hook(call)
+
     if _OPTIMIZER_MODULE in sys.modules:
         register(sys.modules[_OPTIMIZER_MODULE])
     else:
