@@ -121,12 +121,14 @@ def test_a_pool_follows_its_teams_work(warm: Warm, monkeypatch: pytest.MonkeyPat
     for _ in range(5):
         leader.round()
     assert warm.clusters == [], "nobody has submitted anything"
-    leader.until(warm.yard.submit(), S.SUCCEEDED)
+    running = warm.yard.submit(FOREVER)
+    leader.until(running, S.RUNNING)
     warm.await_ready(leader)
-    monkeypatch.setattr(warm.yard.repository, "last_submission", lambda _: utcnow() - timedelta(minutes=31))
     monkeypatch.setattr("trainyard_api.store.repository.Repository.last_submission", lambda *_: utcnow() - timedelta(minutes=31))
     leader.until_true("its end", lambda: not warm.clusters)
-    assert warm.yard.engine.known == []
+    for _ in range(5):
+        leader.round()
+    assert warm.yard.engine.known == [f"ty-{running}-1"], "and it does not come back for a job that has been running for long"
 
 
 def test_one_that_dies_is_replaced(warm: Warm) -> None:

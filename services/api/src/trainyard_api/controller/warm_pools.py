@@ -145,15 +145,14 @@ class WarmPools:
         """Start what is missing, one at a time; to be called only while no job waits. ``free`` is what neither jobs nor these hold."""
         if not self._recipes or any(cluster.ready_at is None or cluster.dropped_at for cluster in self._clusters):
             return
-        jobs = [job for job, _ in placed]
-        if any(job.state is JobState.STARTING for job in jobs):
+        if any(job.state is JobState.STARTING for job, _ in placed):
             return  # a start takes all that the machine has, and this one can wait
         there = Counter(cluster.recipe for cluster in self._clusters)
         for digest, recipe in self._recipes.items():
             resources = recipe.pool.resources()
             if there[digest] >= recipe.pool.clusters or time.monotonic() < self._not_before.get(digest, 0.0):
                 continue
-            if recipe.team.name in self._yielding or not self._is_active(recipe, jobs) or free.workers_that_fit(resources) is None:
+            if recipe.team.name in self._yielding or not self._is_active(recipe) or free.workers_that_fit(resources) is None:
                 continue
             made = self._repository.add_warm_cluster(recipe.team.name, digest, resources, recipe.pool.image, lease=self._lease)
             self._clusters.append(made)
@@ -166,6 +165,9 @@ class WarmPools:
             self._submit(cluster)
             return
         status = self._engine.describe(_handle(cluster))
+        lost_until = cluster.created_at + timedelta(seconds=self._patience.lost_answer)
+        if cluster.handle is None and status.phase is Phase.MISSING and utcnow() < lost_until:
+            return  # a submission whose answer was lost may still arrive
         if status.phase.ended:
             # One that is unknown at the first look went with the engine, as on a machine that was restarted.
             if cluster.dropped_at is None and (status.phase is not Phase.MISSING or cluster.id in self._seen):
@@ -214,12 +216,12 @@ class WarmPools:
         same = [one.id for one in self._clusters if one.recipe == cluster.recipe and one.dropped_at is None]
         if len(same) > recipe.pool.clusters and cluster.id == same[-1]:
             return "the pool has more than it should"
-        return None if self._is_active(recipe, ()) else f"the team {recipe.team.name} has submitted nothing for a while"
+        return None if self._is_active(recipe) else f"the team {recipe.team.name} has submitted nothing for a while"
 
-    def _is_active(self, recipe: _Recipe, jobs: Iterable[Job]) -> bool:
+    def _is_active(self, recipe: _Recipe) -> bool:
         """Whether the team has submitted something lately."""
         minutes, team = recipe.pool.idle_minutes, recipe.team.name
-        if minutes is None or any(job.team == team for job in jobs):
+        if minutes is None:
             return True
         if time.monotonic() - self._active_at > _ACTIVITY_SECONDS:
             self._active, self._active_at = {}, time.monotonic()
