@@ -121,4 +121,8 @@ def test_templates_and_capacity(client: ApiClient, platform: Platform) -> None:
     platform.repository.save_capacity("local", detail)
     capacity = client.get("/capacity").json
     assert capacity.pop("recorded_at")[:10] == utcnow().date().isoformat()
-    assert capacity == {"engine": "local", **detail}
+    assert capacity == {"engine": "local", **detail, "warm_clusters": []}
+    size = {"workers": 2, "min_workers": None, "cpus_per_worker": 0.5, "gpus_per_worker": 0.0, "memory_gb_per_worker": None}
+    platform.repository.save_capacity("local", {**detail, "warm_clusters": [{"team": "default", "image": None, "ready": True, **size}]})
+    [warm] = client.get("/capacity").json["warm_clusters"]
+    assert (warm["team"], warm["image"], warm["ready"], warm["workers"]) == ("default", None, True, 2)
