@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from tests.bench import cold_start, control_plane, embedded, jobs, portal, recovery, report, scale
+from tests.bench import cold_start, control_plane, embedded, in_training, jobs, on_the_cluster, portal, recovery, report, scale
 from tests.bench.by_hand import fresh_platform
 from tests.chaos.kubernetes import cluster_yard
 from trainyard.embedded.config import PlatformConfig
@@ -73,6 +73,14 @@ GROUNDS = (
         {"first-step-pool": lambda config, pairs: [jobs.first_step(pairs, config)]},
     ),
     Ground(
+        "training",
+        in_training.platform_on_minio,
+        {
+            "checkpoints": lambda both, pairs: in_training.checkpoints(both, pairs),
+            "tracking": lambda both, pairs: [in_training.tracking(both, pairs)],
+        },
+    ),
+    Ground(
         "portal",
         _portal,
         {
@@ -89,8 +97,15 @@ GROUNDS = (
             "cold-start": lambda yard, pairs: [cold_start.against_sample(yard, pairs, "image-classification")],
             "cold-start-tabular": lambda yard, pairs: [cold_start.against_sample(yard, pairs, "tabular")],
             "cold-start-tax": lambda yard, pairs: [cold_start.against_identical(yard, pairs, "image-classification")],
+            "head-loss": lambda yard, pairs: on_the_cluster.head_loss(yard, pairs),
+            "log-line": lambda yard, pairs: on_the_cluster.log_line(yard, pairs),
+            "whole-job": lambda yard, pairs: [on_the_cluster.whole_job(yard, pairs)],
+            "submissions": lambda yard, pairs: on_the_cluster.submissions(yard, pairs),
             "warm-start": lambda yard, pairs: [cold_start.on_a_warm_cluster(yard, pairs, "image-classification")],
         },
+    ),
+    Ground(
+        "installation", on_the_cluster.empty_cluster, {"install": lambda platform, pairs: [on_the_cluster.installation(platform, pairs)]}
     ),
 )
 
@@ -103,7 +118,7 @@ def main() -> int:
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help=f"of {', '.join(names)}; all when none is given. `cluster` needs the Kubernetes of ./scripts/cluster",
+        help=f"of {', '.join(names)}; all when none is given. `cluster` and `installation` need the Kubernetes of ./scripts/cluster",
     )
     parser.add_argument("--pairs", type=int, default=7, help="pairs of readings per figure (default 7)")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, in place of earlier ones")

@@ -129,7 +129,7 @@ class IdenticalRayJob:
 
     def applied(self, template: str) -> float:
         """Seconds from `kubectl apply` to the first optimizer step."""
-        manifest, job_id = self._rendered(template)
+        manifest, job_id = self.rendered(template)
         begun = time.time()
         self._yard.in_team("apply", "--filename=-", input=json.dumps(manifest))
         self._yard.in_team("wait", f"rayjob/{manifest['metadata']['name']}", "--for=delete", "--timeout=600s", seconds=620)
@@ -138,7 +138,7 @@ class IdenticalRayJob:
         assert printed, "the peer recorded no first step"
         return float(printed) - begun
 
-    def _rendered(self, template: str) -> tuple[dict[str, Any], str]:
+    def rendered(self, template: str) -> tuple[dict[str, Any], str]:
         """What the platform makes of a submission, as another job's; and that job's id. The submitted one is cancelled."""
         job = self._yard.client.submit(template, parameters={**SHORT[template], **self._yard.size})
         selector = f"--selector=trainyard.dev/job-id={job.id}"

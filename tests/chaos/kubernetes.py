@@ -194,13 +194,18 @@ class ClusterYard(Yard):
             self.client.cancel_job(job.id)
 
 
-@contextlib.contextmanager
-def cluster_yard() -> Iterator[ClusterYard]:
-    """The chart, installed on the test cluster without any values but the images' tags and the port. Raises ServerUnavailable."""
+def started_cluster() -> Path:
+    """Start the test cluster where it does not run; its kubeconfig. Raises ServerUnavailable."""
     if needed := needs.this_machine_can():
         raise ServerUnavailable(needed)
     subprocess.run([CLUSTER, "up"], check=True, stdout=sys.stderr)
-    kubeconfig = Path(subprocess.run([CLUSTER, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip())
+    return Path(subprocess.run([CLUSTER, "kubeconfig"], check=True, capture_output=True, text=True).stdout.strip())
+
+
+@contextlib.contextmanager
+def cluster_yard() -> Iterator[ClusterYard]:
+    """The chart, installed on the test cluster without any values but the images' tags and the port. Raises ServerUnavailable."""
+    kubeconfig = started_cluster()
     kubectl = kubectl_of(kubeconfig)
     platform = Platform(kubeconfig, kubectl, pushed_tags(), namespace="chaos-test")
     kubectl("create", "namespace", platform.namespace)

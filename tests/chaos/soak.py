@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import httpx
+import psutil
 
 from tests.chaos.embedded import EmbeddedYard
 from trainyard.errors import TrainyardError
@@ -17,6 +20,10 @@ from trainyard.errors import TrainyardError
 T = TypeVar("T")
 
 STEPS = 30
+#: How much more memory the API and the controller may take at the end than at the beginning.
+_MOST_GROWTH = 1.10
+#: Readings of memory at the beginning and at the end that are compared; with fewer than twice as many jobs there is nothing to compare.
+_COMPARED = 20
 #: Faults by name, and in how many attempts the job then succeeds.
 FAULTS: dict[str, tuple[Callable[[EmbeddedYard, str], None], int]] = {
     "none": (lambda yard, job_id: None, 1),
@@ -38,11 +45,27 @@ def _patiently(yard: EmbeddedYard, call: Callable[[], T]) -> T:
     return call()
 
 
+def _memory_mib(yard: EmbeddedYard, name: str) -> float | None:
+    """What a part and its own processes take; None while it is being started again."""
+    with contextlib.suppress(psutil.Error):
+        root = yard.part(name)
+        return float(sum(one.memory_info().rss for one in [root, *root.children(recursive=True)])) / 2**20
+    return None
+
+
+def _growth(name: str, readings: list[float]) -> tuple[str, bool]:
+    """A part's memory over the soak in a sentence, and whether it grew too much."""
+    if len(readings) < 2 * _COMPARED:
+        return f"{name}: too few jobs to tell of its memory", False
+    before, after = statistics.median(readings[:_COMPARED]), statistics.median(readings[-_COMPARED:])
+    return f"{name}: {before:.0f} MiB in the first {_COMPARED} jobs, {after:.0f} in the last {_COMPARED}", after > before * _MOST_GROWTH
+
+
 def soak(yard: EmbeddedYard, jobs: int, seed: int, minutes: float, at_once: int, say: Callable[[str], None]) -> list[str]:
     """Run them; the failures, a sentence each. Starts no more after so many minutes."""
     chance, deadline = random.Random(seed), time.monotonic() + 60 * minutes
     plans = [(number, chance.choice(list(FAULTS)), 3 + chance.randrange(10)) for number in range(1, jobs + 1)]
-    memory = {name: yard.part(name).memory_info().rss for name in ("api", "controller")}
+    memory: dict[str, list[float]] = {"api": [], "controller": []}
 
     def one(plan: tuple[int, str, int]) -> str | None:
         number, fault, step = plan
@@ -60,16 +83,23 @@ def soak(yard: EmbeddedYard, jobs: int, seed: int, minutes: float, at_once: int,
         else:
             verdict = "whole"
         say(f"job {number}: {fault}: {verdict}")
+        for name, readings in memory.items():
+            if (reading := _memory_mib(yard, name)) is not None:
+                readings.append(reading)
         return verdict
 
     with ThreadPoolExecutor(at_once) as pool:
         verdicts = list(pool.map(one, plans))
     yard.await_ready()
     say(f"{len([one for one in verdicts if one])} of {jobs} jobs, {verdicts.count('whole')} of them whole")
-    for name, before in memory.items():
-        say(f"{name}: {before / 2**20:.0f} MiB before, {yard.part(name).memory_info().rss / 2**20:.0f} after")
-    return [
+    failures = [
         f"job {number}: {fault}: {verdict}"
         for (number, fault, _), verdict in zip(plans, verdicts, strict=True)
         if verdict not in (None, "whole")
     ]
+    for name, readings in memory.items():
+        sentence, too_much = _growth(name, readings)
+        say(sentence)
+        if too_much:
+            failures.append(f"{sentence}: more than {_MOST_GROWTH:.0%} of it")
+    return failures

@@ -54,6 +54,10 @@ def rank_killed(yard: Yard) -> Seen:
     return seen
 
 
+def rank_of_four_killed(yard: Yard) -> Seen:
+    return interrupted(yard, lambda job_id: yard.signal_rank(job_id, 3, signal.SIGKILL), steps=120, interval=10, workers=4)[1]
+
+
 def rank_hung(yard: Yard) -> Seen:
     def stop(job_id: str) -> None:
         yard.signal_rank(job_id, 1, signal.SIGSTOP)
@@ -108,6 +112,7 @@ def controller_killed(yard: Yard) -> Seen:
 
 CASES: list[Case[Yard]] = [
     Case("rank-killed", "SIGKILL of rank 1 of 2", "resumes from the last checkpoint, every step once", rank_killed),
+    Case("rank-of-four-killed", "SIGKILL of rank 3 of 4", "resumes from the last checkpoint, every step once", rank_of_four_killed),
     Case("rank-hung", "SIGSTOP of rank 1 of 2", "ended as hung, stacks kept, resumes", rank_hung),
     Case("driver-killed", "SIGKILL of the driver", "resumes, no retry of the job's own spent", driver_killed),
     Case("head-lost", "SIGKILL of the Ray head's gcs_server", "the job resumes on a new one", head_lost),

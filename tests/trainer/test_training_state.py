@@ -31,9 +31,11 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     torch.set_num_threads(1)
     monkeypatch.setenv("TRAINYARD_RECORDS", str(tmp_path / "records.jsonl"))
     monkeypatch.setenv("TRAINYARD_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    api.records.cache_clear()
+    for cached in (api.records, api.state_saver):
+        cached.cache_clear()
     yield tmp_path / "checkpoints"
-    api.records.cache_clear()
+    for cached in (api.records, api.state_saver):
+        cached.cache_clear()
     torch.set_num_threads(threads)
 
 
@@ -89,6 +91,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
 
     with pytest.raises(Interrupted):
         train(config, interrupted_at=interrupted_at)
+    api.state_saver().wait()
     newest = shutil.copytree(unsent(queue)[-1] / "files", queue.parent / "resume")
     monkeypatch.setenv("TRAINYARD_RESUME_DIR", str(newest))
     monkeypatch.setenv("TRAINYARD_RESUME_STEP", str(step))

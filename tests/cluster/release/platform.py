@@ -119,6 +119,18 @@ class Platform:
             process.wait(10)
 
     @contextmanager
+    def lines(self, *arguments: str) -> Iterator[Iterator[str]]:
+        """What kubectl prints in the release's namespace, line by line as it comes, as long as the block lasts."""
+        command = [str(build(KUBERNETES)["kubectl"]), f"--kubeconfig={self.kubeconfig}", "--namespace", self.namespace, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        try:
+            yield iter(process.stdout)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+    @contextmanager
     def client(self) -> Iterator[Client]:
         """A client at the entrance, with the generated token."""
         with self.entrance() as url, Client(url, token=self.secret(f"{self.release}-auth")["token"]) as client:

@@ -18,6 +18,8 @@ from trainyard_train.records import RecordWriter
 if TYPE_CHECKING:
     import torch
 
+    from trainyard_train.state_saver import Snapshot, StateSaver
+
 
 _METRIC_NAME = re.compile(r"[\w.\-/: ]{1,250}")
 
@@ -72,7 +74,13 @@ def init_distributed() -> None:
         torch.distributed.init_process_group("gloo")
 
 
-def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.PathLike[str] | None = None, move: bool = False) -> None:
+def report(
+    metrics: Mapping[str, float],
+    *,
+    step: int,
+    checkpoint: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    move: bool = False,
+) -> None:
     """Record metrics at a step and, where given, a folder to resume from; returns at once, sending happens outside this process.
 
     Rank 0 counts; on other ranks the call does nothing. A step that an earlier attempt of the job has reported keeps its first value.
@@ -80,21 +88,23 @@ def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.Path
     Args:
         metrics: names and numbers.
         step: an integer that grows.
-        checkpoint: a folder, which is copied before the call returns (on Btrfs and XFS without copying its bytes). When checkpoints
-            come faster than they can be sent, the newest wins.
+        checkpoint: a dictionary of tensors and plain values, which is copied to memory before the call returns and written as
+            ``state.pt`` (for `torch.load`) beside the training; or a folder, which is copied before the call returns (on Btrfs
+            and XFS without copying its bytes). When checkpoints come faster than they can be sent, the newest wins.
         move: take the folder away instead of copying it; nothing is copied when it came from `checkpoint_folder`.
 
     Raises:
-        ValueError: a metric is not a number or has a name that MLflow refuses, or the checkpoint is not a folder.
-        OSError: the checkpoint does not fit on the disk; those before it are safe.
+        ValueError: a metric is not a number or has a name that MLflow refuses, or the checkpoint is neither folder nor dictionary.
+        OSError: the checkpoint, or the state that was given before it, does not fit on the disk; those before that are safe.
     """
     life.advance()
     if rank() != 0:
         return
     figures, step = _checked(metrics), int(step)
-    source = Path(checkpoint) if checkpoint is not None else None
+    state = checkpoint if isinstance(checkpoint, Mapping) else None
+    source = Path(checkpoint) if checkpoint is not None and not isinstance(checkpoint, Mapping) else None
     if source is not None and not source.is_dir():
-        raise ValueError(f"report(checkpoint): {source} is not a folder; save the files into one and give that")
+        raise ValueError(f"report(checkpoint): {source} is not a folder; save the files into one and give that, or give a dictionary")
     writer = records()
     if writer is None:
         print(f"step {step}: {figures}")
@@ -103,8 +113,26 @@ def report(metrics: Mapping[str, float], *, step: int, checkpoint: str | os.Path
     known = _reported_before()
     new = {key: value for key, value in figures.items() if not resumed <= step <= known.get(key, step - 1)}
     writer.write("metrics", metrics=new, step=step)
-    if source is not None:  # after the record: who resumes from here never reports this step again
+    # After the record: who resumes from here never reports this step again.
+    if source is not None:
+        if state_saver.cache_info().currsize:  # a state that was given before this folder is older than it
+            state_saver().wait()
         checkpoint_queue.hand_over(Path(os.environ["TRAINYARD_CHECKPOINTS"]), source, step=step, metrics=figures, move=move)
+    if state is not None:
+        state_saver().save(state, step, figures)
+
+
+@functools.cache
+def state_saver() -> StateSaver:
+    """What writes this process's states."""
+    from trainyard_train.state_saver import StateSaver
+
+    queue = Path(os.environ["TRAINYARD_CHECKPOINTS"])
+
+    def hand_over(folder: Path, snapshot: Snapshot) -> None:
+        checkpoint_queue.hand_over(queue, folder, step=snapshot.step, metrics=snapshot.metrics, move=True)
+
+    return StateSaver(checkpoint_folder, hand_over)
 
 
 def _checked(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -55,9 +55,7 @@ class Training:
             "position": asdict(at),
             "ranks": ranks,
         }
-        folder = ty.checkpoint_folder()
-        torch.save(state, folder / "state.pt")
-        ty.report(metrics, step=at.step, checkpoint=folder, move=True)
+        ty.report(metrics, step=at.step, checkpoint=state)
 
     def resume(self, device: torch.device) -> Position:
         """Restore the checkpoint, when there is one; where it was saved."""

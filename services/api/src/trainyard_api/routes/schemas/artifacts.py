@@ -2,20 +2,20 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from trainyard_api.routes.schemas.base import ApiModel
+from trainyard_api.routes.schemas.base import ApiModel, RequestParameters
 
 ArtifactPath = Annotated[str, Field(max_length=2000)]
 
 
-class ArtifactsQuery(BaseModel):
+class ArtifactsQuery(RequestParameters):
     """Which folder."""
 
     path: ArtifactPath = Field(default="", description="A folder of the run; its top when empty")
 
 
-class ArtifactQuery(BaseModel):
+class ArtifactQuery(RequestParameters):
     """Which file."""
 
     path: ArtifactPath = Field(min_length=1, description="A file of the run")

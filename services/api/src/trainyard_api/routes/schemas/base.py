@@ -1,5 +1,6 @@
 """The base of every model, and types that many of them share."""
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -19,6 +20,20 @@ class RequestBody(ApiModel):
     """A JSON body: a number is no text, and a text no number."""
 
     model_config = ConfigDict(strict=True)
+
+
+class RequestParameters(BaseModel):
+    """Parameters of a query or a header. Their schema, for which flask-openapi asks in every request, is made once."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """As pydantic's; not to be changed by who asks."""
+        return super().model_json_schema(*args, **options) if args or options else _plain_schema(cls)
+
+
+@functools.cache
+def _plain_schema(model: type[RequestParameters]) -> dict[str, Any]:
+    return super(RequestParameters, model).model_json_schema()
 
 
 def plain_text(text: str) -> str:
@@ -67,7 +82,7 @@ class JobPath(BaseModel):
     job_id: str = Field(description="Id of a job")
 
 
-class StreamQuery(BaseModel):
+class StreamQuery(RequestParameters):
     """Where to resume a stream."""
 
     last_event_id: str = Field(default="", max_length=7000, description="Resume after this event; the header Last-Event-ID does the same")

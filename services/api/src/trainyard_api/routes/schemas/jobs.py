@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from trainyard_api.failures import FailureKind
 from trainyard_api.images import LONGEST
-from trainyard_api.routes.schemas.base import ApiModel, Detail, GivenMoment, Moment, RequestBody, plain_text
+from trainyard_api.routes.schemas.base import ApiModel, Detail, GivenMoment, Moment, RequestBody, RequestParameters, plain_text
 from trainyard_api.routes.schemas.checkpoints import CheckpointPolicyRequest, ResumedFrom, ResumeRequest
 from trainyard_api.settings import Settings
 from trainyard_api.store.models import TAG_KEY_LENGTH, TAG_VALUE_LENGTH, Attempt, Event, Job
@@ -65,7 +65,7 @@ class CloneRequest(RequestBody):
         return {name: value for name, value in given.items() if value is not None or name not in ("template", "team")}
 
 
-class IdempotencyHeader(BaseModel):
+class IdempotencyHeader(RequestParameters):
     """Makes repeated POSTs one job."""
 
     model_config = ConfigDict(extra="ignore")
@@ -75,7 +75,7 @@ class IdempotencyHeader(BaseModel):
     )
 
 
-class JobsQuery(BaseModel):
+class JobsQuery(RequestParameters):
     """Which jobs, in which order."""
 
     state: list[JobState] = Field(default=[], max_length=20, description="In any of these states")

@@ -2,21 +2,21 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from trainyard_api.routes.schemas.base import ApiModel, StreamQuery
+from trainyard_api.routes.schemas.base import ApiModel, RequestParameters, StreamQuery
 
 AttemptNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 Rank = Annotated[str, Field(pattern=r"^(driver|0|[1-9][0-9]{0,5})$", description='A rank\'s number, or "driver"')]
 
 
-class SourcesQuery(BaseModel):
+class SourcesQuery(RequestParameters):
     """Of which attempt; all of them by default."""
 
     attempt: AttemptNumber | None = None
 
 
-class LogQuery(BaseModel):
+class LogQuery(RequestParameters):
     """Which log: of the latest attempt and rank 0 by default."""
 
     attempt: AttemptNumber | None = None

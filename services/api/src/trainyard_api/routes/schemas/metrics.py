@@ -2,9 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from trainyard_api.routes.schemas.base import ApiModel, StreamQuery
+from trainyard_api.routes.schemas.base import ApiModel, RequestParameters, StreamQuery
 from trainyard_api.routes.schemas.jobs import JobView
 from trainyard_api.series import Series
 from trainyard_api.services.metrics import NamedPoint, plain
@@ -12,7 +12,7 @@ from trainyard_api.services.metrics import NamedPoint, plain
 Keys = Annotated[list[Annotated[str, Field(min_length=1, max_length=250)]], Field(max_length=500, description="All series when empty")]
 
 
-class MetricsQuery(BaseModel):
+class MetricsQuery(RequestParameters):
     """Which series, and how many points of each."""
 
     key: Keys = []
@@ -57,7 +57,7 @@ class MetricsView(ApiModel):
     series: list[SeriesView]
 
 
-class ComparisonQuery(BaseModel):
+class ComparisonQuery(RequestParameters):
     """Which jobs, and how many points of each of their series."""
 
     job: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(

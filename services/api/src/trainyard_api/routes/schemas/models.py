@@ -5,12 +5,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trainyard_api.routes.schemas.base import ApiModel, Moment, RequestBody
+from trainyard_api.routes.schemas.base import ApiModel, Moment, RequestBody, RequestParameters
 from trainyard_api.services.metrics import plain
 from trainyard_api.tracking import ModelVersion, RegisteredModel
 
 
-class ModelsQuery(BaseModel):
+class ModelsQuery(RequestParameters):
     """Which versions, and how many."""
 
     name: str = Field(default="", max_length=250, description="Only of this model")
