@@ -101,6 +101,11 @@ class CutOffEngine(MemoryEngine):
         self._call()
         super().delete(handle)
 
+    def submissions(self) -> list[dict[str, Any]]:
+        """See Engine."""
+        self._call()
+        return super().submissions()
+
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine."""
         self._call()

@@ -24,7 +24,7 @@ from trainyard_api.store.states import JobState
 from trainyard_api.tracking import Tracking, TrackingUnavailable
 
 #: Every wait of the controller, short enough to be waited for.
-HASTE = Patience(capacity=0, heartbeat=0, unseen=0.1, linger=0.2, stop_again=0.05, stop=0.3, lost_answer=0.2)
+HASTE = Patience(capacity=0, heartbeat=0, unseen=0.1, linger=0.2, stop_again=0.05, stop=0.3, lost_answer=0.2, orphan_look=0, orphan=0.3)
 
 
 class Yard:

@@ -76,6 +76,16 @@ def test_a_deleted_job_is_missing_and_delete_may_be_repeated(bench: Bench) -> No
     assert bench.engine.describe(handle).phase is Phase.MISSING
 
 
+def test_what_is_not_forgotten_is_listed(bench: Bench) -> None:
+    handle = bench.engine.submit(bench.submission("runs until stopped"))
+    wait_for("the job in the list", lambda: handle in bench.engine.submissions())
+    bench.engine.stop(handle)
+    ended(bench, handle)
+    assert handle in bench.engine.submissions()
+    bench.engine.delete(handle)
+    assert handle not in bench.engine.submissions()
+
+
 def test_a_job_that_never_was(bench: Bench) -> None:
     status = bench.engine.describe(UNKNOWN)
     assert status.phase is Phase.MISSING

@@ -71,6 +71,15 @@ def test_a_team_with_a_queue_has_its_jobs_in_it(cluster: FakeCluster) -> None:
     assert not cluster.engine.queues("vision")
 
 
+def test_what_it_runs_is_listed_over_all_namespaces_until_it_is_deleted(cluster: FakeCluster) -> None:
+    cluster.engine.submit(submission())
+    cluster.engine.submit(submission(team="nlp"))
+    both = [HANDLE, {**HANDLE, "namespace": "team-nlp"}]
+    wait_for("both in the list", lambda: cluster.engine.submissions() == both, seconds=60)
+    cluster.engine.delete(HANDLE)
+    assert cluster.engine.submissions() == both[1:], "also while the finalizer of KubeRay still keeps it"
+
+
 def test_a_team_that_is_gone_is_a_refusal(cluster: FakeCluster) -> None:
     with pytest.raises(SubmissionRefused, match="there is no team 'old' any more; submit the job for one of: vision, nlp"):
         cluster.engine.submit(submission(team="old"))

@@ -25,3 +25,7 @@ class Patience:
     stop: float = 20.0
     #: A submission whose answer was lost may still appear in the engine for this long.
     lost_answer: float = 30.0
+    #: Between two comparisons of what the engine runs with what is on record.
+    orphan_look: float = 30.0
+    #: What belongs to no job on record is ended after this long: time to notice a database that was put in place of another.
+    orphan: float = 600.0

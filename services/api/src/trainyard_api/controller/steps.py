@@ -20,6 +20,7 @@ from trainyard_api.controller.attempt_objects import (
     read_result,
 )
 from trainyard_api.controller.growth import Growth
+from trainyard_api.controller.orphans import Orphans
 from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity
 from trainyard_api.controller.starts import Starts
@@ -69,6 +70,7 @@ class Steps:
         self._statuses: dict[str, EngineStatus] = {}
         self._growth = Growth(engine, settings.growth_seconds)
         self._warm = WarmPools(settings, repository, objects, engine, teams, self._lease, patience)
+        self._orphans = Orphans(engine, patience)
         self._drivers = WaitingDrivers(objects)
         self._starts = Starts(settings, repository, objects, engine, teams, self._lease, patience, self._warm, self._growth, self._drivers)
 
@@ -84,6 +86,16 @@ class Steps:
                 self._guarded(job.id, lambda attempt=attempt: self._clean_up(attempt))  # type: ignore[misc]
         if self._capacity is not None:
             self._starts.place(self._capacity, self._statuses, self._guarded)
+        self._orphans.look(self._known_submissions, self._guarded)
+
+    def _known_submissions(self) -> set[str]:
+        """Of all that may still run: attempts, also where one goes on in another's place, and warm clusters."""
+        attempts = self._repository.uncleaned_attempts()
+        return {
+            *(_handle(attempt)["submission_id"] for _, attempt in attempts),
+            *(attempt.submission_id for _, attempt in attempts),
+            *(cluster.submission_id for cluster in self._repository.warm_clusters()),
+        }
 
     def _guarded(self, job_id: str, step: Callable[[], None]) -> None:
         self._term.keep()

@@ -123,6 +123,10 @@ class Engine(ABC):
         """Forget an ended job; nothing happens when it is gone."""
 
     @abstractmethod
+    def submissions(self) -> list[dict[str, Any]]:
+        """The handle of every submission of this platform that the engine has not forgotten."""
+
+    @abstractmethod
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """Where the job stands."""
 

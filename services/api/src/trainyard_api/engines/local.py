@@ -21,6 +21,9 @@ _PHASES = {
     "STOPPED": Phase.STOPPED,
 }
 
+#: By this a job of Ray's is known as one of the platform's.
+_JOB = "trainyard_job_id"
+
 
 class LocalEngine(Engine):
     """Submits each attempt as one Ray job; handles are ``{"submission_id": ...}``."""
@@ -61,7 +64,7 @@ class LocalEngine(Engine):
             "entrypoint": f"exec {shlex.quote(sys.executable)} -m trainyard_train",
             "submission_id": submission.submission_id,
             "runtime_env": {"env_vars": driver_environment(submission)},
-            "metadata": {"trainyard_job_id": submission.job_id, "trainyard_attempt": str(submission.attempt)},
+            "metadata": {_JOB: submission.job_id, "trainyard_attempt": str(submission.attempt)},
         }
         response = self._request("POST", "/api/jobs/", json=body)
         if response.is_error:
@@ -83,6 +86,14 @@ class LocalEngine(Engine):
         response = self._request("DELETE", f"/api/jobs/{quote(handle['submission_id'])}")
         if response.status_code >= 500:
             raise EngineUnavailable(f"Ray answered {response.status_code} for the deletion: {response.text[:300]}")
+
+    def submissions(self) -> list[dict[str, Any]]:
+        """See Engine."""
+        response = self._request("GET", "/api/jobs/")
+        if response.is_error:
+            raise EngineUnavailable(f"Ray answered {response.status_code} for its jobs")
+        ours = [row for row in response.json() if _JOB in (row.get("metadata") or {})]
+        return [{"submission_id": row["submission_id"]} for row in ours]
 
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine."""

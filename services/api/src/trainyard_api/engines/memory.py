@@ -117,6 +117,10 @@ class MemoryEngine(Engine):
         with self._lock:
             return list(self._runs)
 
+    def submissions(self) -> list[dict[str, Any]]:
+        """See Engine."""
+        return [{"submission_id": submission_id} for submission_id in self.known]
+
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine."""
         with self._lock:

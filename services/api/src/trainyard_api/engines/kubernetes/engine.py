@@ -146,6 +146,16 @@ class KubernetesEngine(Engine):
         if namespace is not None and attempt is not None:
             namespace.losses.forget(attempt)
 
+    def submissions(self) -> list[dict[str, Any]]:
+        """See Engine. Reads the local copies."""
+        self._cluster.start()
+        found = [rayjob["metadata"] for followed in self._cluster.namespaces.values() for rayjob in followed.rayjobs.items()]
+        return [
+            {"submission_id": one["name"], "namespace": one["namespace"]}
+            for one in found
+            if one["uid"] not in self._deleted and not one.get("deletionTimestamp")
+        ]
+
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
         """See Engine. Reads the local copies, which stay as they were while the API server is away."""
         self._cluster.start()
