@@ -64,6 +64,7 @@ GROUNDS = (
             "first-step": lambda config, pairs: [jobs.first_step(pairs, config)],
             "worker-loss": lambda config, pairs: [recovery.worker_loss(pairs, config)],
             "throughput": lambda config, pairs: [jobs.throughput(pairs, config)],
+            "loading": lambda config, pairs: jobs.loading(pairs, config),
         },
     ),
     Ground(

@@ -20,6 +20,7 @@ from trainyard.packing import packed_file
 WORKLOADS = Path(__file__).parent / "workloads"
 WORKERS = min(2, os.cpu_count() or 1)
 SETTLE_SECONDS = 2
+_TORCHRUN = f"`torchrun --nproc-per-node {WORKERS}` of the same script"
 _DIGITS = {"epochs": 1, "checkpoint_every": 0, "workers": WORKERS}
 
 
@@ -81,38 +82,50 @@ def first_step(pairs: int, config: PlatformConfig) -> Figure:
 
 def throughput(pairs: int, config: PlatformConfig) -> Figure:
     """Samples per second of a plain DDP program on two processes."""
-    script = WORKLOADS / "ddp_throughput.py"
+    ours, theirs = _against_torchrun(WORKLOADS / "ddp_throughput.py", pairs, config)
+    rates = ([one["samples_per_second"] for one in side] for side in (ours, theirs))
+    return Figure("Training throughput", "samples/s", _TORCHRUN, *rates, goal=0.99, better="higher")
+
+
+def loading(pairs: int, config: PlatformConfig) -> list[Figure]:
+    """Of a program that only loads, on two processes: seconds until the DataLoader's first batch, and samples per second."""
+    ours, theirs = _against_torchrun(WORKLOADS / "loader.py", pairs, config)
+    firsts = ([one["first_batch_seconds"] for one in side] for side in (ours, theirs))
+    rates = ([one["samples_per_second"] for one in side] for side in (ours, theirs))
+    return [
+        Figure("A DataLoader's first batch", "s", _TORCHRUN, *firsts, goal=1.2),
+        Figure("A DataLoader's rate", "samples/s", _TORCHRUN, *rates, goal=0.95, better="higher"),
+    ]
+
+
+_Figures = dict[str, float]
+
+
+def _against_torchrun(script: Path, pairs: int, config: PlatformConfig) -> tuple[list[_Figures], list[_Figures]]:
+    """What a program of two processes prints as ``name figure``, as a job and under torchrun, in turn."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(WORKERS), "--master-port", "0", "--standalone"]
+    both: tuple[list[_Figures], list[_Figures]] = ([], [])
     with open_client(config) as client:
         with packed_file(script) as packed:
             code = client.upload_code(packed.path)
 
         def ours() -> float:
-            parameters = {"entry": script.name, "workers": WORKERS}
-            job = client.submit("script", parameters=parameters, code=code.id)
+            job = client.submit("script", parameters={"entry": script.name, "workers": WORKERS}, code=code.id)
             client.wait_for_job(job.id, timeout=600)
-            return _rate(client.read_log(job.id, rank="0").content)
+            both[0].append(_printed(client.read_log(job.id, rank="0").content))
+            return both[0][-1]["samples_per_second"]
 
         def theirs() -> float:
-            torchrun = [
-                sys.executable,
-                "-m",
-                "torch.distributed.run",
-                "--nproc-per-node",
-                str(WORKERS),
-                "--master-port",
-                "0",
-                "--standalone",
-            ]
-            return _rate(subprocess.run([*torchrun, str(script)], check=True, capture_output=True, text=True, timeout=600).stdout)
+            done = subprocess.run([*torchrun, str(script)], check=True, capture_output=True, text=True, timeout=600)
+            both[1].append(_printed(done.stdout))
+            return both[1][-1]["samples_per_second"]
 
-        first, second = alternate("samples per second", pairs, ours, theirs)
-    return Figure(
-        "Training throughput", "samples/s", f"`torchrun --nproc-per-node {WORKERS}` of the same script", first, second, 0.975, "higher"
-    )
+        alternate(script.stem, pairs, ours, theirs)
+    return both
 
 
-def _rate(output: str) -> float:
-    found = re.search(r"samples_per_second ([0-9.]+)", output)
-    if found is None:
+def _printed(output: str) -> _Figures:
+    found = {name: float(figure) for name, figure in re.findall(r"^([a-z_]+) ([0-9.]+)$", output, re.MULTILINE)}
+    if "samples_per_second" not in found:
         raise ValueError(f"no rate in the output: {output[-500:]}")
-    return float(found.group(1))
+    return found
