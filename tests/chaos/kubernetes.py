@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import psutil
 
 from tests.chaos.case import Case, Seen
-from tests.chaos.training import interrupted
+from tests.chaos.training import interrupted, resumed
 from tests.chaos.yard import Yard
 from tests.cluster.kubectl import kubectl_of
 from tests.cluster.release.platform import Platform, pushed_tags
@@ -29,6 +29,7 @@ from workbench.cluster.layout import default_folder
 CLUSTER = Path(__file__).parents[2] / "scripts" / "cluster"
 #: Seconds for which a part of the platform or of the cluster stays away.
 AWAY = 60
+NODE_AWAY = 90
 #: Two ranks of this size do not share a pod, and together with Ray's own processes take more than the tight room.
 _LARGE_CORES, _TIGHT_CORES = 0.51, 1.15
 
@@ -171,6 +172,18 @@ class ClusterYard(Yard):
         assert process is not None, f"the cluster has no process {name}"
         process.send(signal.SIGKILL)
         assert process.gone_within(20)
+
+    def kill_processes_of(self, job_id: str) -> None:
+        """SIGKILL all that runs in the job's pods, on the node itself."""
+        selector = f"--selector=trainyard.dev/job-id={job_id}"
+        pods = {name.removeprefix("pod/") for name in self.platform.names("pods", self.platform.team_namespace, selector)}
+        killed = 0
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("HOSTNAME") in pods:
+                    process.kill()
+                    killed += 1
+        assert killed, f"nothing of {job_id} runs"
 
     def restore_node(self) -> None:
         """Start what of the cluster does not run."""
@@ -356,6 +369,28 @@ def _without(yard: ClusterYard, *names: str, seconds: float) -> Seen:
     return Seen(f"training went on through {seconds:.0f} s, one attempt, every step once")
 
 
+def node_lost(yard: ClusterYard) -> Seen:
+    """Longer than Kubernetes' patience with a node that does not report (40 s); here it takes the platform's own servers along."""
+    back: list[float] = []
+
+    def lose(job_id: str) -> None:
+        yard.kill_on_node("kubelet")
+        yard.kill_processes_of(job_id)
+        time.sleep(NODE_AWAY)
+        yard.restore_node()
+        back.append(time.monotonic())
+
+    job_id = yard.submit("steps.py", 200, 0.1, 10)
+    yard.await_step(job_id, 25)
+    yard.recovery(job_id, lambda: lose(job_id))
+    seconds = time.monotonic() - back[0]
+    yard.assert_whole(job_id, 200, attempts=2)
+    step, lost = resumed(yard, job_id)
+    assert 0 <= lost <= 20, f"{lost} steps were lost with a checkpoint every 10"
+    reason = yard.client.job_attempts(job_id)[0].reason
+    return Seen(f"resumed from step {step}, {lost} steps again, after the node was back; {reason}", seconds)
+
+
 CASES: list[Case[ClusterYard]] = [
     Case("worker-pod-lost", "the workers' pod deleted at once", "resumes from the last checkpoint", worker_pod_lost),
     Case("head-pod-lost", "the head's pod deleted at once", "resumes on a new Ray cluster", head_pod_lost),
@@ -371,6 +406,12 @@ CASES: list[Case[ClusterYard]] = [
     Case("mlflow-away", "no MLflow from the middle of a job to its end", "the job succeeds, its metrics follow", mlflow_away),
     Case(
         "kubelet-killed", "SIGKILL of the kubelet, back after 20 s", "training goes on", lambda yard: _without(yard, "kubelet", seconds=20)
+    ),
+    Case(
+        "node-lost",
+        f"SIGKILL of the kubelet and of the job's processes, the node is back after {NODE_AWAY} s",
+        "resumes, every step once",
+        node_lost,
     ),
     Case(
         "containerd-killed",
