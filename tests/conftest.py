@@ -1,13 +1,17 @@
-"""Real servers, each started once and only when a test wants it."""
+"""Real servers, each started once and only when a test wants it; no generated example is judged by its time."""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.databases import opened
 from tests.support.minio import Minio, minio_server
 from tests.support.postgres import fresh_database, postgres_server
 from tests.support.processes import ServerUnavailable
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -242,7 +242,5 @@ class Platform(RuleBasedStateMachine):
         return all(job.state in TERMINAL and job.settled_at for job in jobs) and not self.api.uncleaned_attempts()
 
 
-Platform.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
-)
+Platform.TestCase.settings = settings(max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck), print_blob=True)
 TestPlatform = Platform.TestCase

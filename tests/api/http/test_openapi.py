@@ -59,7 +59,7 @@ def test_every_call_answers_as_documented(api_schema: Any, job_id: str, path: st
     operation = api_schema[path][method]
 
     @seed(1)
-    @settings(max_examples=20, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode), real=booleans())
     def check(case: schemathesis.Case, real: bool) -> None:
         if real and "job_id" in case.path_parameters:

@@ -163,7 +163,7 @@ def test_forged_cursors_are_refused(repository: Repository) -> None:
             repository.list_jobs(JobQuery(cursor=cursor))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cursor=st.one_of(st.text(max_size=40), st.lists(st.one_of(st.text(), st.none(), st.integers(), st.just("-name"))).map(forged)))
 def test_no_cursor_breaks_the_list(repository: Repository, cursor: str) -> None:
     with contextlib.suppress(BadCursor):
