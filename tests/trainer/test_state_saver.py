@@ -56,13 +56,36 @@ def test_a_state_is_kept_as_it_was_when_it_was_reported(queue: Path) -> None:
 def test_a_copy_keeps_what_loading_goes_by() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     shared = torch.ones(5)
-    copy = copied({"model": model.state_dict(), "pair": (shared, [shared]), "empty": torch.empty(0), "plain": {"epoch": 3, "name": "x"}})
+    copy, tensors = copied(
+        {"model": model.state_dict(), "pair": (shared, [shared]), "empty": torch.empty(0), "plain": {"epoch": 3, "name": "x"}}
+    )
     assert type(copy["model"]) is OrderedDict
     assert copy["model"]._metadata == model.state_dict()._metadata
     assert copy["pair"][0] is copy["pair"][1][0]
     assert copy["pair"][0].data_ptr() != shared.data_ptr()
     assert copy["empty"].numel() == 0
     assert copy["plain"] == {"epoch": 3, "name": "x"}
+    assert len(tensors) == len(model.state_dict()) + 1
+
+
+def test_a_copy_is_made_in_the_memory_of_an_earlier_one_where_that_fits() -> None:
+    states = [{"a": torch.full((3, 2), float(number)), "b": torch.full((2, 3), float(number)).t()} for number in (1, 2)]
+    first, tensors = copied(states[0])
+    second, again = copied({**states[1], "c": torch.zeros(1)}, tensors)
+    assert {one.data_ptr() for one in tensors} < {one.data_ptr() for one in again}
+    assert torch.equal(second["a"], states[1]["a"])
+    assert torch.equal(second["b"], states[1]["b"])
+    assert second["a"].data_ptr() != states[1]["a"].data_ptr()
+    assert first["a"].data_ptr() in {one.data_ptr() for one in again}
+
+
+def test_a_copy_may_be_made_within_inference_mode_and_written_over_outside() -> None:
+    weights = torch.ones(4, requires_grad=True)
+    with torch.inference_mode():
+        _, tensors = copied({"weights": weights, "made": torch.zeros(2)})
+    state, _ = copied({"weights": weights * 2, "made": torch.ones(2)}, tensors)
+    assert state["weights"].tolist() == [2.0] * 4
+    assert state["made"].tolist() == [1.0] * 2
 
 
 def test_of_states_that_come_faster_than_the_disk_takes_them_the_newest_wins(tmp_path: Path) -> None:
@@ -87,6 +110,27 @@ def test_of_states_that_come_faster_than_the_disk_takes_them_the_newest_wins(tmp
     free.set()
     saver.wait()
     assert written == [1, 4]
+
+
+def test_a_state_that_is_being_written_is_not_written_over(tmp_path: Path) -> None:
+    found: dict[int, float] = {}
+    begun, free = threading.Event(), threading.Event()
+
+    def hand_over(folder: Path, snapshot: Snapshot) -> None:
+        begun.set()
+        assert free.wait(60)
+        found[snapshot.step] = float(snapshot.state["weights"][0])
+
+    saver = StateSaver(lambda: tmp_path, hand_over)
+    saver.save({"weights": torch.ones(1000)}, 1, {})
+    assert begun.wait(60)
+    for step in (2, 3):
+        saver.save({"weights": torch.full((1000,), float(step))}, step, {})
+    free.set()
+    saver.wait()
+    saver.save({"weights": torch.full((1000,), 4.0)}, 4, {})
+    saver.wait()
+    assert found == {1: 1.0, 3: 3.0, 4: 4.0}
 
 
 def test_a_disk_that_takes_no_state_is_told_of_by_the_next_report(queue: Path, monkeypatch: pytest.MonkeyPatch) -> None:

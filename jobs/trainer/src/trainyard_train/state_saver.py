@@ -6,7 +6,8 @@ import copy
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,30 @@ STATE_FILE = "state.pt"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A state as it was at a step."""
+    """A state as it was at a step, in memory of its own."""
 
     state: Mapping[str, Any]
     step: int
     metrics: Mapping[str, float]
+    tensors: Sequence[torch.Tensor] = ()
 
 
-def copied(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state on the CPU, sharing no memory with the given one; a tensor that is there twice is there twice in the copy too."""
+def copied(state: Mapping[str, Any], spare: Iterable[torch.Tensor] = ()) -> tuple[Mapping[str, Any], list[torch.Tensor]]:
+    """The state on the CPU, sharing no memory with the given one, and its tensors; one that is there twice is there twice in the copy too.
+
+    Tensors of ``spare`` are written over where they have the right form: memory that is new to the process costs several times the copy.
+    """
+    free: dict[_Form, list[torch.Tensor]] = defaultdict(list)
+    for one in spare:
+        free[_form(one)].append(one)
     known: dict[tuple[Any, ...], torch.Tensor] = {}
 
     def of(value: Any) -> Any:
         if type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout is torch.strided and value.numel():
-            key = (value.device, value.data_ptr(), value.dtype, value.shape, value.stride())
+            key = (value.device, value.data_ptr(), *_form(value))
             if key not in known:
-                known[key] = value.detach().to("cpu", copy=True)
+                fitting = free[_form(value)]
+                known[key] = fitting.pop().copy_(value.detach()) if fitting else value.detach().to("cpu", copy=True)
             return known[key]
         if isinstance(value, torch.Tensor):
             return value.detach().to("cpu", copy=True)
@@ -47,7 +56,15 @@ def copied(state: Mapping[str, Any]) -> Mapping[str, Any]:
             return type(value)(of(one) for one in value)
         return copy.deepcopy(value)
 
-    return of(dict(state))  # type: ignore[no-any-return]
+    with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be written over outside of it
+        return of(dict(state)), list(known.values())
+
+
+_Form = tuple[torch.dtype, torch.Size, tuple[int, ...]]
+
+
+def _form(tensor: torch.Tensor) -> _Form:
+    return tensor.dtype, tensor.shape, tensor.stride()
 
 
 class StateSaver:
@@ -58,6 +75,8 @@ class StateSaver:
         self._new_folder, self._hand_over = new_folder, hand_over
         self._lock = threading.Lock()
         self._waiting: Snapshot | None = None
+        #: The memory of the last one that was written, for the next one.
+        self._spare: Sequence[torch.Tensor] = ()
         self._thread: threading.Thread | None = None
         self._failure: OSError | None = None
 
@@ -68,10 +87,13 @@ class StateSaver:
         """
         with self._lock:
             failure, self._failure = self._failure, None
-            self._waiting = None  # its memory, before as much is taken again
+            replaced, self._waiting = self._waiting, None
+            spare, self._spare = (replaced.tensors if replaced else self._spare), ()
         if failure is not None:
             raise failure
-        snapshot = Snapshot(copied(state), step, dict(metrics))
+        copy_of_state, tensors = copied(state, spare)
+        del replaced, spare
+        snapshot = Snapshot(copy_of_state, step, dict(metrics), tensors)
         with self._lock:
             self._waiting = snapshot
             if self._thread is None:
@@ -100,6 +122,9 @@ class StateSaver:
                 print(sentence, file=sys.stderr, flush=True)
                 with self._lock:
                     self._failure = OSError(sentence)
+
+            with self._lock:
+                self._spare = snapshot.tensors
 
     def _next(self) -> Snapshot | None:
         with self._lock:
