@@ -92,7 +92,7 @@ class LocalEngine(Engine):
         response = self._request("GET", "/api/jobs/")
         if response.is_error:
             raise EngineUnavailable(f"Ray answered {response.status_code} for its jobs")
-        ours = [row for row in response.json() if _JOB in (row.get("metadata") or {})]
+        ours = [row for row in response.json() if row.get("submission_id") and _JOB in (row.get("metadata") or {})]
         return [{"submission_id": row["submission_id"]} for row in ours]
 
     def describe(self, handle: dict[str, Any]) -> EngineStatus:
