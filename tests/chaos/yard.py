@@ -164,10 +164,10 @@ class Yard(ABC):
         return found
 
     def run_status(self, job_id: str) -> str:
-        """The status of the job's one run in MLflow."""
+        """The status of the job's one run in MLflow; nothing while it has none yet."""
         runs = self._runs(job_id)
-        assert len(runs) == 1, f"{len(runs)} runs in MLflow for one job"
-        return str(runs[0]["info"]["status"])
+        assert len(runs) <= 1, f"{len(runs)} runs in MLflow for one job"
+        return str(runs[0]["info"]["status"]) if runs else ""
 
     def await_run(self, job_id: str, status: str) -> None:
         """Return when the job's one run in MLflow has this status; an MLflow that is away is asked again."""

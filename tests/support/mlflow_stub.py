@@ -32,6 +32,9 @@ class MlflowStub:
         self.refuses: set[str] = set()
         self.breaks: set[str] = set()
         self.fails_params_once = False
+        #: The next request to make a run is carried out after the one that follows it.
+        self.answers_late = False
+        self._late: Run | None = None
         self._experiment = False
         stub = self
 
@@ -69,6 +72,11 @@ class MlflowStub:
         request.end_headers()
         request.wfile.write(content)
 
+    def _keep(self, run: Run) -> str:
+        run_id = f"run-{len(self.runs)}"
+        self.runs[run_id] = run
+        return run_id
+
     def _handle(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         run = self.runs.get(str(body.get("run_id")))
         match path:
@@ -82,12 +90,18 @@ class MlflowStub:
             case "runs/search":
                 [job_id] = re.findall("= '(.*)'", body["filter"])
                 found = [run_id for run_id, kept in self.runs.items() if kept.tags.get("trainyard.job_id") == job_id]
-                return 200, {"runs": [{"info": {"run_id": run_id}} for run_id in found[:1]]}
+                metrics = {run_id: [_metric(*row) for row in self.runs[run_id].metrics] for run_id in found}
+                return 200, {"runs": [{"info": {"run_id": run_id}, "data": {"metrics": metrics[run_id]}} for run_id in found]}
             case "runs/create":
                 if body["run_name"] in self.refuses | self.breaks:
                     return (400 if body["run_name"] in self.refuses else 500), {}
-                run_id = f"run-{len(self.runs)}"
-                self.runs[run_id] = Run(body["run_name"], {tag["key"]: tag["value"] for tag in body["tags"]})
+                made = Run(body["run_name"], {tag["key"]: tag["value"] for tag in body["tags"]})
+                if self.answers_late:  # and nobody has waited
+                    self.answers_late, self._late = False, made
+                    return 503, {}
+                run_id = self._keep(made)
+                if self._late is not None:
+                    self._late = self._keep(self._late) and None
                 return 200, {"run": {"info": {"run_id": run_id}}}
             case _ if run is None:
                 return 404, {}
@@ -107,6 +121,8 @@ class MlflowStub:
                 return 200, {"metrics": [_metric(*row) for row in run.metrics if row[0] == body["metric_key"]]}
             case "runs/update":
                 run.status, run.ended = body["status"], "end_time" in body
+            case "runs/delete":
+                self.runs = {run_id: kept for run_id, kept in self.runs.items() if kept is not run}
             case "runs/set-tag":
                 run.tags[body["key"]] = body["value"]
         return 200, {}

@@ -102,6 +102,17 @@ def test_mlflow_away_between_making_a_run_and_its_parameters(yard: Yard, leader:
     assert (run.params, run.status) == ({"config.lr": "0.1"}, "FINISHED")
 
 
+def test_a_run_that_is_made_after_nobody_waits_for_it_is_no_second_one(yard: Yard, leader: Leader) -> None:
+    yard.mlflow.answers_late = True
+    job_id = yard.submit(Script(seconds=None))
+    leader.until_true("two runs", lambda: len(yard.mlflow.of(job_id)) == 2)
+    known = yard.job(job_id).mlflow_run_id
+    yard.engine.finish(f"ty-{job_id}-1")
+    leader.until_true("the end in MLflow", lambda: yard.mlflow.runs[str(known)].ended)
+    leader.until_true("one run", lambda: len(yard.mlflow.of(job_id)) == 1)
+    assert yard.mlflow.runs[str(known)].status == "FINISHED"
+
+
 def test_a_run_that_mlflow_breaks_on_or_refuses_holds_up_no_other(yard: Yard, leader: Leader) -> None:
     yard.mlflow.breaks, yard.mlflow.refuses = {"breaks"}, {"refused"}
     jobs = [yard.submit(name=name) for name in ("breaks", "refused", "fine")]

@@ -128,8 +128,7 @@ class Tracking:
     def ensure_run(self, job_id: str, name: str, started: datetime, params: dict[str, Any], tags: dict[str, str]) -> tuple[str, str]:
         """The job's run, made when there is none yet: (experiment id, run id)."""
         experiment = self.experiment_id()
-        search = {"experiment_ids": [experiment], "filter": f"tags.`trainyard.job_id` = '{job_id}'", "max_results": 1}
-        runs = self._call("POST", "runs/search", json=search).get("runs", [])
+        runs = self._runs_of(experiment, job_id)
         if runs:
             run_id = str(runs[0]["info"]["run_id"])
         else:
@@ -145,6 +144,17 @@ class Tracking:
         for start in range(0, len(rows), 100):
             self._call("POST", "runs/log-batch", json={"run_id": run_id, "params": rows[start : start + 100]})
         return experiment, run_id
+
+    def drop_doubles(self, job_id: str, run_id: str) -> None:
+        """Delete empty runs of the job beside this one: a request to make one may be carried out long after nobody waits for it."""
+        for run in self._runs_of(self.experiment_id(), job_id):
+            if run["info"]["run_id"] != run_id and not (run.get("data") or {}).get("metrics"):
+                self._call("POST", "runs/delete", json={"run_id": run["info"]["run_id"]})
+
+    def _runs_of(self, experiment: str, job_id: str) -> list[dict[str, Any]]:
+        search = {"experiment_ids": [experiment], "filter": f"tags.`trainyard.job_id` = '{job_id}'", "max_results": 100}
+        found: list[dict[str, Any]] = self._call("POST", "runs/search", json=search).get("runs", [])
+        return found
 
     def set_status(self, run_id: str, status: str, *, ended: datetime | None = None) -> None:
         """RUNNING, FINISHED, FAILED or KILLED; with the end time for the last three."""

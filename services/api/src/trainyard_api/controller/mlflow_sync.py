@@ -76,6 +76,7 @@ class MlflowSync:
                 self._replay.forget(job.id)  # a later attempt may have sent what an earlier one had left on its machine's disk
             self._replay.replay(job.id, job.attempt if over else job.attempt - 1, run_id)
             if job.state in TERMINAL:
+                self._tracking.drop_doubles(job.id, run_id)
                 self._tracking.set_status(run_id, _STATUS[job.state], ended=job.finished_at or utcnow())
                 self._tag_end(run_id, job)
                 self._keep_series(run_id, job)
