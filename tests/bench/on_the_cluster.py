@@ -33,13 +33,14 @@ _AT_ONCE, _EACH = 10, 10
 _EPOCHS = 60
 
 
-def head_loss(yard: ClusterYard, pairs: int) -> list[Figure]:
-    """Seconds from the end of a job's head to its next new step, against the same job's own cold start."""
-    faults: dict[str, Callable[[str], None]] = {
-        "The head's pod lost": lambda job_id: yard.lose("pods", job_id, "ray.io/node-type=head"),
-        "The head's control process killed": yard.kill_gcs,
-    }
-    return [_head_loss(yard, pairs, title, fault) for title, fault in faults.items()]
+def head_pod_loss(yard: ClusterYard, pairs: int) -> Figure:
+    """Seconds from the deletion of a job's head to its next new step, against the same job's own cold start."""
+    return _head_loss(yard, pairs, "The head's pod lost", lambda job_id: yard.lose("pods", job_id, "ray.io/node-type=head"))
+
+
+def head_loss(yard: ClusterYard, pairs: int) -> Figure:
+    """The same from the end of its head's control process."""
+    return _head_loss(yard, pairs, "The head's control process killed", yard.kill_gcs)
 
 
 def _head_loss(yard: ClusterYard, pairs: int, title: str, fault: Callable[[str], None]) -> Figure:
