@@ -116,7 +116,8 @@ def _dns(image: str) -> list[dict[str, Any]]:
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": {**metadata, "name": "kube-dns"},
-            "spec": {"clusterIP": DNS_SERVICE, "selector": _DNS_LABELS, "ports": ports},
+            # A kubelet that has just started calls every pod unready until it has asked it; the only one goes on answering meanwhile.
+            "spec": {"clusterIP": DNS_SERVICE, "selector": _DNS_LABELS, "ports": ports, "publishNotReadyAddresses": True},
         },
     ]
 
