@@ -76,9 +76,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def sign_in(page: Page, config: PlatformConfig) -> None:
+def sign_in(page: Page, url: str, token: str) -> None:
     """Open Home with the token."""
-    page.goto(f"{config.url}/#token={config.api_token_file.read_text().strip()}")
+    page.goto(f"{url}/#token={token}")
     page.wait_for_selector("h1")
 
 
@@ -131,7 +131,7 @@ def _seconds_to(browser: Browser, config: PlatformConfig, path: str, selector: s
     """Seconds from the navigation to the first painted element, in a window whose cache has the scripts."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True)
     page = context.new_page()
-    sign_in(page, config)
+    sign_in(page, config.url, config.api_token_file.read_text().strip())
     page.goto(f"{config.url}/jobs")
     page.wait_for_selector("h1")
     page.add_init_script(f"({_FIRST})({selector!r})")
@@ -155,8 +155,7 @@ def log_line(browser: Browser, config: PlatformConfig) -> Goal:
 def ages_on_the_page(browser: Browser, url: str, token: str, job_id: str) -> list[float]:
     """Of a job of `dated_lines.py`: for each line the seconds from its print to its being on the page."""
     page = browser.new_page(bypass_csp=True)
-    page.goto(f"{url}/#token={token}")
-    page.wait_for_selector("h1")
+    sign_in(page, url, token)
     page.goto(f"{url}/jobs/{job_id}?tab=logs")
     page.evaluate(_AGES)
     page.wait_for_function(f"Object.keys(window.ages).length >= {LINES}", timeout=300_000)

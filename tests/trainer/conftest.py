@@ -10,6 +10,8 @@ from tests.support.mlflow_server import MlflowServer, mlflow_server
 from tests.support.ray_head import RayHead, ray_head
 from tests.support.trainer_lab import Lab
 
+from trainyard_train import api
+
 
 @pytest.fixture(scope="session")
 def ray() -> Iterator[RayHead]:
@@ -29,6 +31,18 @@ def mlflow() -> Iterator[MlflowServer]:
 def lab(tmp_path_factory: pytest.TempPathFactory, ray: RayHead, mlflow: MlflowServer) -> Lab:
     """Where jobs are submitted."""
     return Lab(tmp_path_factory.mktemp("lab"), ray, mlflow)
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where checkpoints wait to be sent: this process reports as one of a job's does."""
+    monkeypatch.setenv("TRAINYARD_RECORDS", str(tmp_path / "records.jsonl"))
+    monkeypatch.setenv("TRAINYARD_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    for cached in (api.records, api.state_saver):
+        cached.cache_clear()
+    yield tmp_path / "checkpoints"
+    for cached in (api.records, api.state_saver):
+        cached.cache_clear()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 import textwrap
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,6 @@ import trainyard_train as ty
 from trainyard_train import api, state_saver
 from trainyard_train.checkpoint_queue import unsent
 from trainyard_train.state_saver import Snapshot, StateSaver, copied
-
-
-@pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where a job's checkpoints wait to be sent."""
-    monkeypatch.setenv("TRAINYARD_RECORDS", str(tmp_path / "records.jsonl"))
-    monkeypatch.setenv("TRAINYARD_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    for cached in (api.records, api.state_saver):
-        cached.cache_clear()
-    yield tmp_path / "checkpoints"
-    for cached in (api.records, api.state_saver):
-        cached.cache_clear()
 
 
 def saved(queue: Path) -> dict[int, Any]:

@@ -25,17 +25,11 @@ class Interrupted(Exception):
 
 
 @pytest.fixture(autouse=True)
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Checkpoints go here, as in a job; one thread, as a worker with one CPU has it."""
+def one_thread(queue: Path) -> Iterator[None]:
+    """As a worker with one CPU has it, in a process that is told of a job."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    monkeypatch.setenv("TRAINYARD_RECORDS", str(tmp_path / "records.jsonl"))
-    monkeypatch.setenv("TRAINYARD_CHECKPOINTS", str(tmp_path / "checkpoints"))
-    for cached in (api.records, api.state_saver):
-        cached.cache_clear()
-    yield tmp_path / "checkpoints"
-    for cached in (api.records, api.state_saver):
-        cached.cache_clear()
+    yield
     torch.set_num_threads(threads)
 
 

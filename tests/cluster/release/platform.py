@@ -104,19 +104,11 @@ class Platform:
     @contextmanager
     def entrance(self) -> Iterator[str]:
         """The entrance's URL on this machine, as long as the block lasts."""
-        program = str(build(KUBERNETES)["kubectl"])
-        service = f"service/{self.release}-frontend"
-        command = [program, f"--kubeconfig={self.kubeconfig}", "--namespace", self.namespace, "port-forward", service, ":80"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        try:
-            first = process.stdout.readline()
+        with self.lines("port-forward", f"service/{self.release}-frontend", ":80") as lines:
+            first = next(lines, "")
             found = re.search(r"127\.0\.0\.1:(\d+)", first)
             assert found, f"kubectl port-forward said {first!r}"
             yield f"http://127.0.0.1:{found.group(1)}"
-        finally:
-            process.terminate()
-            process.wait(10)
 
     @contextmanager
     def lines(self, *arguments: str) -> Iterator[Iterator[str]]:

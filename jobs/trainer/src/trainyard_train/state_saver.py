@@ -87,10 +87,10 @@ class StateSaver:
         """
         with self._lock:
             failure, self._failure = self._failure, None
+            if failure is not None:  # before what waits is taken away
+                raise failure
             replaced, self._waiting = self._waiting, None
             spare, self._spare = (replaced.tensors if replaced else self._spare), ()
-        if failure is not None:
-            raise failure
         copy_of_state, tensors = copied(state, spare)
         del replaced, spare
         snapshot = Snapshot(copy_of_state, step, dict(metrics), tensors)
@@ -122,7 +122,6 @@ class StateSaver:
                 print(sentence, file=sys.stderr, flush=True)
                 with self._lock:
                     self._failure = OSError(sentence)
-
             with self._lock:
                 self._spare = snapshot.tensors
 

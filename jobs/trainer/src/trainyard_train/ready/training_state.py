@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import trainyard_train as ty
+from trainyard_train.state_saver import STATE_FILE
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Training:
         checkpoint = ty.resume_checkpoint()
         if checkpoint is None:
             return Position()
-        state = torch.load(checkpoint.path / "state.pt", map_location="cpu", weights_only=True)
+        state = torch.load(checkpoint.path / STATE_FILE, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
