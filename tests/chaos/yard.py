@@ -100,9 +100,10 @@ class Yard(ABC):
         wait_for(f"step {step} of {job_id}", reached, seconds=self.job_seconds, every=0.2)
 
     def recovery(self, job_id: str, fault: Callable[[], None]) -> float:
-        """Inject the fault; the seconds from then until the next attempt has printed a step."""
-        attempt, begun = len(self.client.job_attempts(job_id)), time.monotonic()
+        """Inject the fault; the seconds from when that is done until the next attempt has printed a step."""
+        attempt = len(self.client.job_attempts(job_id))
         fault()
+        begun = time.monotonic()
 
         def goes_on() -> bool:
             with contextlib.suppress(TrainyardError):

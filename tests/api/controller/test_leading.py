@@ -149,6 +149,23 @@ def test_takeover_when_the_lease_of_a_frozen_leader_runs_out(yard: Yard) -> None
         end(other)
 
 
+def test_news_of_the_engine_are_looked_at_without_waiting_for_the_poll(yard: Yard) -> None:
+    yard.settings = yard.settings.model_copy(update={"poll_seconds": 3600.0})
+    controller = run(yard, "controller")
+    try:
+        job_id = yard.submit()
+
+        def ended_after_news() -> bool:
+            yard.engine.news.set()
+            return yard.job(job_id).state is S.SUCCEEDED
+
+        wait_for("the job", ended_after_news)
+    finally:
+        controller[1].set()
+        yard.engine.news.set()
+        end(controller)
+
+
 def test_a_leader_survives_surprises(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     surprises = iter([ZeroDivisionError("capacity"), KeyError("capacity")])
     capacity = yard.engine.capacity

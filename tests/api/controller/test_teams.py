@@ -154,6 +154,8 @@ def test_a_doomed_attempt_is_stopped_fails_for_that_reason_and_is_tried_again(ya
     job_id = yard.submit(lambda number: FOREVER if number == 1 else Script(), team="vision", retries=1)
     rounds(leader)
     says(yard, job_id, Phase.RUNNING, "node n1 was lost, and the head's pod with it", doomed=True)
+    leader.round()
+    assert yard.engine.stops == [f"ty-{job_id}-1"], "asked in the round that saw it"
     leader.until(job_id, S.RETRYING)
     [attempt] = yard.attempts(job_id)
     assert (attempt.outcome, attempt.reason) == ("failed", "node n1 was lost, and the head's pod with it")

@@ -241,6 +241,38 @@ def test_a_head_or_a_ray_cluster_that_was_deleted_dooms_the_attempt_also_when_ku
     until(cluster, "stopped", phase=Phase.STOPPED)
 
 
+@pytest.mark.parametrize(
+    ("created", "ready", "phase"),
+    [
+        ("2026-01-01T00:01:58Z", "False", Phase.STOPPED),
+        ("2026-01-01T00:01:58Z", "True", Phase.RUNNING),
+        ("2026-01-01T00:01:40Z", "False", Phase.RUNNING),
+        ("2026-01-01T00:00:30Z", "False", Phase.RUNNING),
+    ],
+    ids=["went at once", "was ready", "may have been ready", "the head that ran the job"],
+)
+def test_a_lost_heads_replacement_is_waited_for_only_where_the_driver_may_run_in_it(
+    cluster: FakeCluster, created: str, ready: str, phase: Phase
+) -> None:
+    running(cluster)
+    for pod in ("head", "worker"):
+        cluster.remove_pod(pod)
+    cluster.engine.stop(HANDLE)
+    cluster.set_pod("head-2", head=True, created=created, deleting=True, conditions=[{"type": "Ready", "status": ready}])
+    cluster.set_status(JOB, "Failed", "RUNNING", reason="DeadlineExceeded")
+    wait_for("the end to be known", lambda: followed(cluster).rayjobs.get("team-vision", JOB)["status"]["jobDeploymentStatus"] == "Failed")
+    wait_for("the pod to be known", lambda: [pod["metadata"]["name"] for pod in followed(cluster).pods.group(("j1", "1"))] == ["head-2"])
+    assert cluster.engine.describe(HANDLE).phase is phase
+
+
+def test_a_change_to_a_job_is_news(cluster: FakeCluster) -> None:
+    running(cluster)
+    for change in (lambda: cluster.set_status(JOB, "Complete", "SUCCEEDED"), lambda: cluster.remove_pod("worker")):
+        cluster.engine.news.clear()
+        change()
+        assert cluster.engine.news.wait(60)
+
+
 def test_a_head_that_never_comes_up_is_not_started_for_ever(cluster: FakeCluster) -> None:
     cluster.engine.submit(submission())
     cluster.set_status(JOB, "Initializing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +25,8 @@ from trainyard_api.tracking import Tracking
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 2.0
+#: News come in bursts; one look serves those that come within this time.
+_BURST_SECONDS = 0.05
 
 
 class Controller:
@@ -87,9 +90,18 @@ class Controller:
         try:
             while not stop.is_set():
                 term.keep()
+                begun = time.monotonic()
+                self._engine.news.clear()
                 steps.round()
-                stop.wait(self._settings.poll_seconds)
+                self._pause(stop, time.monotonic() - begun)
         finally:
             ended.set()
             sync.join(timeout=15)
         term.end()
+
+    def _pause(self, stop: threading.Event, round_seconds: float) -> None:
+        """Until the next round is due or the engine has news; at most half of the time is spent in rounds."""
+        longest = self._settings.poll_seconds
+        least = min(longest, max(_BURST_SECONDS, round_seconds))
+        self._engine.news.wait(longest - least)
+        stop.wait(least)

@@ -178,11 +178,12 @@ class Steps:
                 self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s", FailureKind.INFRASTRUCTURE)
 
     def _request_stop(self, attempt: Attempt, reason: str | None, kind: FailureKind | None = None, *, resize_to: int | None = None) -> None:
-        """Write down why and since when, so that a new leader goes on from there; the engine is asked from then on."""
+        """Write down why and since when, so that a new leader goes on from there; the engine is asked now, and from then on."""
         columns = {"stop_requested_at": utcnow(), "stop_reason": reason, "failure_kind": kind, "resize_to": resize_to}
         for name, value in columns.items():
             setattr(attempt, name, value)
         self._update(attempt, **columns)
+        self._ask_to_stop(attempt)
 
     def _ask_to_stop(self, attempt: Attempt) -> None:
         now = time.monotonic()

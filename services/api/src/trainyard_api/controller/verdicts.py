@@ -15,7 +15,7 @@ from trainyard_api.store.states import JobState
 CANCELLED = "cancelled by a user"
 _MEMORY = "memory_gb_per_worker"
 #: What was lost by nobody's doing will be well elsewhere; only when it happens again is there something to wait for.
-_AT_ONCE = timedelta(seconds=0.5)
+_AT_ONCE = timedelta()
 
 
 @dataclass(frozen=True)

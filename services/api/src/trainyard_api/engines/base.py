@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -98,6 +99,10 @@ class Engine(ABC):
     name: ClassVar[str]
     #: Whether all workers of a job get their resources together or none does, so that half-started jobs cannot block each other.
     starts_whole: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        #: Set by an engine that follows its jobs when one may have moved on; cleared by whoever looks.
+        self.news = threading.Event()
 
     def queues(self, team: str) -> bool:
         """Whether a queue of the engine's own decides when this team's jobs start."""

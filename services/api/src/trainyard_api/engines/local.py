@@ -32,6 +32,7 @@ class LocalEngine(Engine):
 
     def __init__(self, address: str, token: str | None) -> None:
         """``address`` is the dashboard's URL; ``token`` Ray's authentication token."""
+        super().__init__()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx.Client(base_url=address, headers=headers, timeout=httpx.Timeout(30, connect=3), trust_env=False)
 

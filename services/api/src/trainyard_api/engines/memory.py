@@ -54,6 +54,7 @@ class MemoryEngine(Engine):
         self, objects: ObjectStore, *, script: Callable[[Submission], Script] | None = None, cpus: float = 4, gpus: float = 0
     ) -> None:
         """Run every submission as ``script`` says; by default each succeeds at once."""
+        super().__init__()
         self._objects = objects
         self._script = script or (lambda _: Script())
         self._capacity = Capacity(cpus, gpus, 16.0, [{"name": "memory", "cpus": cpus, "gpus": gpus, "memory_gb": 16.0}])

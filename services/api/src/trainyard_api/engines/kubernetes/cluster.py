@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from trainyard_api.engines.base import EngineUnavailable
@@ -42,8 +42,9 @@ class Namespace:
 class Cluster:
     """The informers: RayJobs, their pods and Workloads in each namespace, nodes, and, where that is allowed, everybody's pods."""
 
-    def __init__(self, api: KubeApi, namespaces: dict[str, bool], instance: str) -> None:
-        """Follow these namespaces, with Kueue's Workloads where True."""
+    def __init__(self, api: KubeApi, namespaces: dict[str, bool], instance: str, on_change: Callable[[], object]) -> None:
+        """Follow these namespaces, with Kueue's Workloads where True; ``on_change`` is called after each change to a job in a copy."""
+        self._on_change = on_change
         selector = {"labelSelector": f"{names.JOB},{names.INSTANCE}={instance}"}
         self.namespaces = {
             namespace: self._namespace(api, namespace, selector, with_workloads=queued) for namespace, queued in namespaces.items()
@@ -53,14 +54,18 @@ class Cluster:
         self._started = False
 
     def _namespace(self, api: KubeApi, namespace: str, selector: dict[str, str], *, with_workloads: bool) -> Namespace:
-        rayjobs = Informer(api, names.rayjobs(namespace), selector=selector, index=names.attempt_of)
-        workloads = Informer(api, names.workloads(namespace), index=_owner_uid) if with_workloads else None
+        def changed(*_: object) -> None:
+            self._on_change()
+
+        rayjobs = Informer(api, names.rayjobs(namespace), selector=selector, index=names.attempt_of, on_change=changed)
+        workloads = Informer(api, names.workloads(namespace), index=_owner_uid, on_change=changed) if with_workloads else None
         losses = Losses()
 
         def pod_changed(kind: str, pod: Object) -> None:
             attempt = names.attempt_of(pod)
             if kind != "DELETED" and attempt is not None:
                 losses.look(attempt, pod, next(iter(rayjobs.group(attempt)), None))
+            changed()
 
         pods = Informer(api, names.pods(namespace), selector=selector, index=names.attempt_of, on_change=pod_changed)
         return Namespace(rayjobs, pods, workloads, losses)

@@ -32,11 +32,12 @@ class KubernetesEngine(Engine):
 
     def __init__(self, api: KubeApi, settings: Settings, teams: Teams) -> None:
         """Nothing is asked of the cluster before the first call."""
+        super().__init__()
         self._api, self._settings, self._teams = api, settings, teams
         namespaces: dict[str, bool] = {}
         for team in teams:
             namespaces[team.namespace] = namespaces.get(team.namespace, False) or team.queue is not None
-        self._cluster = Cluster(api, namespaces, settings.instance)
+        self._cluster = Cluster(api, namespaces, settings.instance, self.news.set)
         #: The uids of RayJobs that were deleted here; KubeRay's finalizer keeps them for a moment.
         self._deleted: set[str] = set()
 

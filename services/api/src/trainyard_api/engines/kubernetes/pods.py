@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from trainyard_api.engines.kubernetes.api import Object
@@ -17,6 +18,7 @@ _START_TROUBLES = {"CreateContainerConfigError", "CreateContainerError", "RunCon
 _RESTARTS = 3
 _LOST_NODE = {"DeletionByTaintManager", "DeletionByPodGC"}
 _OUT_OF_MEMORY = "OOMKilled"
+_STILLBORN_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def loss_of(pod: Object, started: str | None) -> Loss | None:
         return Loss(f"node {node} evicted {name}: {_sentence(status.get('message') or '')}")
     if pod["metadata"].get("deletionTimestamp"):
         return None
-    if _is_head(pod) and pod["metadata"]["creationTimestamp"] > started:
+    if _is_replaced(pod, started):
         return Loss("the head's pod was replaced, and what ran in it is gone")
     for ended in _ends(pod):
         if (ended.get("finishedAt") or started) >= started:
@@ -54,6 +56,19 @@ def loss_of(pod: Object, started: str | None) -> Loss | None:
     if status.get("phase") == "Failed":
         return Loss(f"{name} failed: {_sentence(status.get('message') or status.get('reason') or 'Kubernetes does not say why')}")
     return None
+
+
+def is_stillborn(pod: Object, started: str | None) -> bool:
+    """Whether it is a head in the place of a lost one that is being deleted before KubeRay can have sent the driver to it again.
+
+    KubeRay reaches a head once it was ready, and one that was takes ten failed probes not to be: longer than from here to its end.
+    """
+    metadata = pod["metadata"]
+    if started is None or not metadata.get("deletionTimestamp") or not _is_replaced(pod, started):
+        return False
+    ready = (_condition(pod, "Ready") or {}).get("status") == "True"
+    lived = datetime.fromisoformat(metadata["deletionTimestamp"]) - datetime.fromisoformat(metadata["creationTimestamp"])
+    return not ready and lived.total_seconds() - int(metadata.get("deletionGracePeriodSeconds") or 0) <= _STILLBORN_SECONDS
 
 
 def false_start_of(pod: Object) -> Loss | None:
@@ -100,6 +115,10 @@ def crowding(pods: list[Object], wanted: int) -> str:
 def is_placed(pod: Object) -> bool:
     """Whether it has a node."""
     return bool(pod["spec"].get("nodeName"))
+
+
+def _is_replaced(pod: Object, started: str) -> bool:
+    return _is_head(pod) and str(pod["metadata"]["creationTimestamp"]) > started
 
 
 def _is_head(pod: Object) -> bool:

@@ -33,12 +33,17 @@ class View:
 
     @property
     def living_pods(self) -> list[Object]:
-        """Those in which something may run: one that is being deleted on a node that is gone will not say so any more."""
+        """Those in which something of the job may run.
+
+        One that is being deleted on a node that is gone will not say so any more, and in a replaced head that went at once nothing did.
+        """
+        started = (self.rayjob.get("status", {}).get("rayJobInfo") or {}).get("startTime")
         return [
             pod
             for pod in self.pods
             if pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
             and not (pod["metadata"].get("deletionTimestamp") and pod["spec"].get("nodeName") in self.silent_nodes)
+            and not pod_words.is_stillborn(pod, started)
         ]
 
 
