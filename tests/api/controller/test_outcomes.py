@@ -196,8 +196,8 @@ def test_a_driver_that_was_told_to_end_is_not_told_otherwise(yard: Yard, leader:
             leader.round()
         leader.round()
         assert yard.job(job_id).attempt == 1
-    leader.until(job_id, S.RETRYING)
-    assert yard.engine.submitted == [f"ty-{job_id}-1"]
+    leader.until_true("the second attempt", lambda: yard.job(job_id).attempt == 2)
+    assert yard.engine.submitted == [f"ty-{job_id}-1", f"ty-{job_id}-2"], "the second has a place of its own"
 
 
 def test_a_driver_that_no_longer_waits_costs_one_attempt(yard: Yard, leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Teams at the controller: queues of the engine's own, limits, and no two jobs that each hold half of what the other needs."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,33 @@ def test_jobs_of_a_team_with_a_queue_are_handed_over_whatever_is_free(yard: Yard
     row = yard.repository.get_capacity()
     assert row is not None
     assert row.detail["cpus_free"] == 0
+
+
+def test_of_jobs_that_the_queue_holds_back_no_objects_are_read(yard: Yard, leader: Leader, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, running = yard.submit(FOREVER, team="nlp"), yard.submit(FOREVER, team="vision")
+    says(yard, held, Phase.QUEUED)
+    rounds(leader)
+    read: list[str] = []
+    for name in ("list", "get_bytes"):
+        method = getattr(yard.objects, name)
+        monkeypatch.setattr(yard.objects, name, lambda key, *rest, method=method, **more: [read.append(key), method(key, *rest, **more)][1])
+    leader.steps.round()
+    assert any(running in key for key in read)
+    assert not any(held in key for key in read), "each would cost a request in every round"
+
+
+def test_many_new_jobs_do_not_keep_the_leader_from_those_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leading, "CutOffEngine", ClusterEngine)
+    monkeypatch.setattr("trainyard_api.controller.loop.load_teams", lambda _: TEAMS)
+    monkeypatch.setattr(leading, "HASTE", replace(leading.HASTE, placing=0))
+    with leading.yard(tmp_path) as yard:
+        leader = yard.lead()
+        jobs = [yard.submit(FOREVER, team="nlp") for _ in range(3)]
+        started = []
+        for _ in jobs:
+            leader.round()
+            started.append(states(yard, *jobs).count(S.STARTING) + states(yard, *jobs).count(S.RUNNING))
+    assert started == [1, 2, 3]
 
 
 def test_its_deadline_runs_from_when_the_queue_lets_a_job_go(yard: Yard, leader: Leader) -> None:

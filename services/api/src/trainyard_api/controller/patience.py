@@ -9,6 +9,8 @@ class Patience:
 
     #: Between two looks at the engine's capacity.
     capacity: float = 5.0
+    #: Starting jobs in one round; what runs is looked after before the next ones start.
+    placing: float = 2.0
     #: Between two looks at an attempt's heartbeat.
     heartbeat: float = 5.0
     #: Of a longer time between two such looks only this much counts as the driver's silence.

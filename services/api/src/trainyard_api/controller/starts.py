@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -60,6 +61,7 @@ class Starts:
         gate = StartGate(self._engine, self._teams, placed, statuses)
         full = waits = False
         self._warm.make_way(placed, statuses)
+        begun = time.monotonic()
         for job in self._repository.waiting_jobs():
             if job.id in busy:  # its last attempt has not ended yet; two must never run side by side
                 continue
@@ -90,6 +92,9 @@ class Starts:
                 free.take(job.resources, workers)
             gate.started(job.team, job.id)
             guarded(job.id, lambda job=job, workers=workers: self._start(job, workers))  # type: ignore[misc]
+            if time.monotonic() - begun > self._patience.placing:
+                waits = True
+                break
         if waits:
             self._growth.forget()
         else:

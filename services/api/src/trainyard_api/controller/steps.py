@@ -160,6 +160,9 @@ class Steps:
         self._statuses[attempt.submission_id] = status
         if attempt.admitted_at is None and status.phase not in (Phase.QUEUED, Phase.MISSING):
             self._repository.admit_attempt(attempt, lease=self._lease)
+        if attempt.admitted_at is None and attempt.stop_requested_at is None and not status.phase.ended:
+            self._starts.explain(job, status)  # nothing of it has run that could have left anything to read
+            return
         job = self._take_events(job, attempt)
         self._starts.explain(job, status)
         result = read_result(self._objects, job.id, attempt.number)
