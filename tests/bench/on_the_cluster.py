@@ -177,12 +177,12 @@ def whole_job(yard: ClusterYard, pairs: int) -> Figure:
         container = {
             "name": "main",
             "image": image,
-            "command": ["torchrun", "--standalone", "--nproc-per-node=2", f"/program/{program.name}", *arguments],
+            "command": ["torchrun", "--nproc-per-node=2", "--master-addr=127.0.0.1", f"/program/{program.name}", *arguments],
             "volumeMounts": [{"name": "program", "mountPath": "/program"}],
             "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"memory": "2Gi"}},
         }
         spec = {"containers": [container], "volumes": [{"name": "program", "configMap": {"name": "ddp"}}], "restartPolicy": "Never"}
-        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "peer"}, "spec": {"template": {"spec": spec}}}
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "peer"}, "spec": {"backoffLimit": 0, "template": {"spec": spec}}}
         begun = time.monotonic()
         yard.kubectl("create", "--filename=-", input=json.dumps(job))
         try:
