@@ -85,7 +85,7 @@ def submissions(yard: ClusterYard, pairs: int) -> list[Figure | Goal]:
 
         found = concurrently(submit)
         own.append(worst[-1])
-        waiting = yard.client.list_jobs(states=["QUEUED", "STARTING", "RUNNING"], limit=200)
+        waiting = list(yard.client.list_jobs(states=["QUEUED", "STARTING", "RUNNING"]))
         for job in waiting:
             yard.client.cancel_job(job.id)
         for job in waiting:
