@@ -101,7 +101,7 @@ GROUNDS = (
             "head-loss": lambda yard, pairs: [on_the_cluster.head_loss(yard, pairs)],
             "head-pod-loss": lambda yard, pairs: [on_the_cluster.head_pod_loss(yard, pairs)],
             "log-line": lambda yard, pairs: on_the_cluster.log_line(yard, pairs),
-            "whole-job": lambda yard, pairs: [on_the_cluster.whole_job(yard, pairs)],
+            "throughput-cluster": lambda yard, pairs: [on_the_cluster.training_rate(yard, pairs)],
             "submissions": lambda yard, pairs: on_the_cluster.submissions(yard, pairs),
             "warm-start": lambda yard, pairs: [cold_start.on_a_warm_cluster(yard, pairs, "image-classification")],
         },

@@ -98,13 +98,10 @@ def loading(pairs: int, config: PlatformConfig) -> list[Figure]:
     ]
 
 
-_Figures = dict[str, float]
-
-
-def _against_torchrun(script: Path, pairs: int, config: PlatformConfig) -> tuple[list[_Figures], list[_Figures]]:
+def _against_torchrun(script: Path, pairs: int, config: PlatformConfig) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     """What a program of two processes prints as ``name figure``, as a job and under torchrun, in turn."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(WORKERS), "--master-port", "0", "--standalone"]
-    both: tuple[list[_Figures], list[_Figures]] = ([], [])
+    both: tuple[list[dict[str, float]], list[dict[str, float]]] = ([], [])
     with open_client(config) as client:
         with packed_file(script) as packed:
             code = client.upload_code(packed.path)
@@ -112,19 +109,20 @@ def _against_torchrun(script: Path, pairs: int, config: PlatformConfig) -> tuple
         def ours() -> float:
             job = client.submit("script", parameters={"entry": script.name, "workers": WORKERS}, code=code.id)
             client.wait_for_job(job.id, timeout=600)
-            both[0].append(_printed(client.read_log(job.id, rank="0").content))
+            both[0].append(printed_figures(client.read_log(job.id, rank="0").content))
             return both[0][-1]["samples_per_second"]
 
         def theirs() -> float:
             done = subprocess.run([*torchrun, str(script)], check=True, capture_output=True, text=True, timeout=600)
-            both[1].append(_printed(done.stdout))
+            both[1].append(printed_figures(done.stdout))
             return both[1][-1]["samples_per_second"]
 
         alternate(script.stem, pairs, ours, theirs)
     return both
 
 
-def _printed(output: str) -> _Figures:
+def printed_figures(output: str) -> dict[str, float]:
+    """What a program printed as ``name figure``. Raises ValueError without samples_per_second."""
     found = {name: float(figure) for name, figure in re.findall(r"^([a-z_]+) ([0-9.]+)$", output, re.MULTILINE)}
     if "samples_per_second" not in found:
         raise ValueError(f"no rate in the output: {output[-500:]}")
