@@ -49,4 +49,5 @@ class Capacities(Records):
     def get_capacity(self) -> CapacityRow | None:
         """The latest capacity, None before the controller's first round."""
         with self.database.read() as session:
-            return session.get(CapacityRow, 1)
+            row = session.execute(select(CapacityRow.engine, CapacityRow.detail, CapacityRow.recorded_at)).one_or_none()
+        return None if row is None else CapacityRow(id=1, engine=row.engine, detail=row.detail, recorded_at=row.recorded_at)
