@@ -28,7 +28,7 @@ def main() -> None:
             if reason != said:
                 print(f"waiting for {host}: {reason}", flush=True)
                 said = reason
-            time.sleep(1)
+            time.sleep(0.2)
     database.migrate()
     print("the tables are up to date", flush=True)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import psycopg2
 
 PATIENCE_SECONDS = 600
+#: The least that libpq knows; before the database has a pod, nothing answers at its address.
+CONNECT_SECONDS = 2
 VARIABLE = "MLFLOW_BACKEND_STORE_URI"
 
 
@@ -27,7 +29,7 @@ def newest_revision(versions: Path) -> str:
 
 def current_revision(url: str) -> str | None:
     """Of the database; None when it has no tables of MLflow. Raises psycopg2.Error."""
-    connection = psycopg2.connect(url)
+    connection = psycopg2.connect(url, connect_timeout=CONNECT_SECONDS)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('alembic_version')")
