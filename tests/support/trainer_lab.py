@@ -93,8 +93,9 @@ class Attempt:
         """The process id of a rank's training process, or of its agent."""
 
         def found() -> int | None:
-            for process in map(psutil.Process, self.ray.process_ids()):
-                with suppress(psutil.Error):
+            for pid in self.ray.process_ids():
+                with suppress(psutil.Error):  # it may be gone by now
+                    process = psutil.Process(pid)
                     variables = process.environ()
                     if process.cmdline()[-1:] != ["trainyard_train.training_process"]:
                         continue
