@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -85,15 +86,20 @@ def test_a_killed_ray_worker_takes_its_training_process_along(lab: Lab) -> None:
     await_gone(*[one for rank in ranks for one in rank.values()])
 
 
+def driver_of(lab: Lab, job_id: str) -> int:
+    """Its process id."""
+    for pid in lab.ray.process_ids():
+        with suppress(psutil.Error):  # it may be gone by now
+            process = psutil.Process(pid)
+            if process.cmdline()[-2:] == ["-m", "trainyard_train"] and process.environ().get("TRAINYARD_JOB_ID") == job_id:
+                return pid
+    raise AssertionError(f"no driver of {job_id} runs")
+
+
 def test_a_killed_driver_takes_all_ranks_along(lab: Lab) -> None:
     job = submit(lab, "time.sleep(1000)")
     ranks = [processes(job, rank) for rank in (0, 1)]
-    [driver] = [
-        process
-        for process in map(psutil.Process, lab.ray.process_ids())
-        if process.cmdline()[-2:] == ["-m", "trainyard_train"] and process.environ().get("TRAINYARD_JOB_ID") == job.job_id
-    ]
-    os.kill(driver.pid, signal.SIGKILL)
+    os.kill(driver_of(lab, job.job_id), signal.SIGKILL)
 
     wait_for("Ray to notice", lambda: job.engine.describe(job.handle).phase.ended, seconds=90)
     await_gone(*[one for rank in ranks for one in rank.values()])
