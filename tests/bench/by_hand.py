@@ -45,11 +45,11 @@ def ray_and_mlflow() -> Iterator[tuple[float, str]]:
     config.prepare_folders()
     config.make_tokens()
     servers = [one for one in components(config) if one.name in ("ray", "mlflow")]
-    by_hand = {"trainyard_train.ray_command": "ray.scripts.scripts"}  # what `ray` runs
+    by_hand = {"trainyard_train.ray_command": ["ray.scripts.scripts"], "trainyard.embedded.mlflow_process": ["mlflow", "server"]}
     begun = time.monotonic()
     children = [
         start(
-            [by_hand.get(word, word) for word in one.argv],
+            [part for word in one.argv for part in by_hand.get(word, [word])],
             environment=one.environment,
             log=config.logs_dir / f"{one.name}.log",
             cwd=config.state_dir,

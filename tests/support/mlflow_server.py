@@ -30,7 +30,7 @@ class MlflowServer:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        argv = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
+        argv = [sys.executable, "-m", "trainyard.embedded.mlflow_process", "--host=127.0.0.1", f"--port={self._port}", "--workers=1"]
         argv += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db", "--artifacts-destination", str(self._folder / "artifacts")]
         variables = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "TRAINYARD_"))}
         variables |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", MARKER: self._marker}

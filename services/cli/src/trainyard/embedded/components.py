@@ -88,7 +88,7 @@ def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
 
 
 def _mlflow(config: PlatformConfig, base: Mapping[str, str]) -> Component:
-    argv = _module("mlflow", "server", "--host", HOST, "--port", str(config.mlflow_port), "--workers", "1")
+    argv = _module("trainyard.embedded.mlflow_process", "--host", HOST, "--port", str(config.mlflow_port), "--workers", "1")
     argv += ["--artifacts-destination", str(config.state_dir / "mlflow-artifacts")]
     environment = {**base, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     # Not an argument: everybody can read those, and the URL may hold a password.

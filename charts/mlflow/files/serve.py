@@ -1,13 +1,17 @@
-"""Waits until the database answers, then brings the tables of an older MLflow up to date.
+"""MLflow's server, with the arguments of `mlflow server`, once the database answers and has the tables of this MLflow.
 
-Those of an empty database the server makes itself, and where nothing is to be done MLflow is not imported, which takes seconds.
+Those of an empty database the server makes itself. The seconds that MLflow's import takes go by while the database starts.
 """
 
+import importlib
 import importlib.util
 import os
 import re
+import signal
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -43,15 +47,13 @@ def current_revision(url: str) -> str | None:
         connection.close()
 
 
-def main() -> None:
-    """Update what there is. Exits with one sentence when the database does not answer in time."""
-    url = re.sub(r"^postgres(ql)?(\+psycopg2)?:", "postgresql:", os.environ[VARIABLE])
+def awaited_revision(url: str) -> str | None:
+    """The same of a database that may still be starting. Exits with one sentence when it does not answer in time."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     said = ""
     while True:
         try:
-            revision = current_revision(url)
-            break
+            return current_revision(url)
         except psycopg2.OperationalError as error:
             reason = str(error).strip().splitlines()[0]
             if time.monotonic() > deadline:
@@ -59,18 +61,38 @@ def main() -> None:
             if reason != said:
                 print(f"waiting for the database: {reason}", flush=True)
                 said = reason
-            time.sleep(0.5)
-    if revision is None:
-        print("the database is empty; the server makes its tables", flush=True)
-        return
+            time.sleep(0.2)
+
+
+def import_mlflow() -> None:
+    """What the server needs. An error is that of whoever imports it again."""
+    for name in ("mlflow.cli", "mlflow.server", "uvicorn.main"):
+        importlib.import_module(name)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Update what there is, and serve until a signal comes."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's first process has no other answer to it
     package = importlib.util.find_spec("mlflow")
     if package is None or package.origin is None:
         sys.exit("the image has no MLflow")
-    if revision == newest_revision(Path(package.origin).parent / "store" / "db_migrations" / "versions"):
+    threading.Thread(target=import_mlflow, daemon=True).start()
+    revision = awaited_revision(re.sub(r"^postgres(ql)?(\+psycopg2)?:", "postgresql:", os.environ[VARIABLE]))
+    if revision is None:
+        print("the database is empty; the server makes its tables", flush=True)
+    elif revision == newest_revision(Path(package.origin).parent / "store" / "db_migrations" / "versions"):
         print("the tables are up to date", flush=True)
-        return
-    os.execvp("mlflow", ["mlflow", "db", "upgrade", os.environ[VARIABLE]])  # noqa: S606 - the image's own
+    else:
+        print(f"updating the tables from revision {revision}", flush=True)
+        from mlflow.cli import cli
+
+        cli(args=["db", "upgrade", os.environ[VARIABLE]], standalone_mode=False)
+    try:
+        from mlflow_process import main as serve
+    except ModuleNotFoundError:  # an image of somebody's own
+        os.execvp("mlflow", ["mlflow", "server", *arguments])  # noqa: S606
+    serve(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
