@@ -14,7 +14,7 @@ from PIL import Image
 
 from trainyard_templates import get
 from trainyard_train.ready import image_classification, tabular
-from trainyard_train.ready.training_loop import make_optimizer, make_schedule
+from trainyard_train.ready.training_loop import Problem, fit, make_optimizer, make_schedule
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +113,31 @@ def test_images_that_do_not_fit_are_named(tmp_path: Path, name: str, content: An
 def test_a_table_that_does_not_fit_is_named(frame: pd.DataFrame, target: str | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         tabular.prepare(frame, target, "auto")
+
+
+def test_images_are_computed_channels_last_with_the_same_result(capsys: pytest.CaptureFixture[str]) -> None:
+    def trained(channels_last: bool) -> tuple[torch.nn.Module, dict[str, float], list[bool]]:
+        torch.manual_seed(0)
+        images, labels = torch.rand(64, 3, 8, 8), torch.arange(64) % 2
+        data = torch.utils.data.TensorDataset(images + labels[:, None, None, None], labels)
+        model = image_classification.ImageClassifier(3, 2, 8, 0.0, torch.zeros(3), torch.ones(3))
+        laid_out: list[bool] = []
+        model.layers[0].register_forward_pre_hook(
+            lambda _, inputs: laid_out.append(inputs[0].is_contiguous(memory_format=torch.channels_last)) if model.training else None
+        )
+        problem = Problem(model, data, data, torch.nn.functional.cross_entropy, lambda *_: {}, channels_last=channels_last)
+        return model, fit(problem, config("image-classification", epochs=2, checkpoint_every=0)), laid_out
+
+    model, figures, laid_out = trained(channels_last=True)
+    assert "1 CPU thread in fp32, channels-last" in capsys.readouterr().out
+    assert laid_out
+    assert all(laid_out)
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in model.parameters() if weight.ndim == 4)
+    plain, plain_figures, plain_laid_out = trained(channels_last=False)
+    assert not any(plain_laid_out)
+    assert figures["validation_loss"] == pytest.approx(plain_figures["validation_loss"], rel=0.01)
+    for one, other in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0.02, atol=1e-3)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle", "step"])

@@ -138,7 +138,7 @@ def _shift(size: int) -> Callable[[Tensor], Tensor]:
         right = torch.randint(0, 2 * reach + 1, (count, 1), device=images.device) + torch.arange(width, device=images.device)
         sample = torch.arange(count, device=images.device)[:, None, None]
         moved = padded.permute(0, 2, 3, 1)[sample, down[:, :, None], right[:, None, :]]
-        return moved.permute(0, 3, 1, 2).contiguous()
+        return moved.permute(0, 3, 1, 2)
 
     return augment
 
@@ -163,6 +163,7 @@ def train(config: dict[str, Any]) -> None:
         loss=nn.functional.cross_entropy,
         sums=_correct,
         augment=_shift(images.shape[-1]),
+        channels_last=True,
     )
     metrics = fit(problem, config)
     metrics |= evaluate(problem, problem.model, TensorDataset(images[test], labels[test]), "test")
