@@ -13,7 +13,19 @@ from typing import Any
 
 from playwright.sync_api import Browser
 
-from tests.bench import cold_start, control_plane, embedded, in_training, jobs, on_the_cluster, portal, recovery, report, scale
+from tests.bench import (
+    cold_start,
+    control_plane,
+    embedded,
+    in_training,
+    jobs,
+    on_the_cluster,
+    portal,
+    recovery,
+    report,
+    scale,
+    waiting_jobs,
+)
 from tests.bench.by_hand import fresh_platform
 from tests.chaos.kubernetes import cluster_yard
 from trainyard.embedded.config import PlatformConfig
@@ -106,6 +118,7 @@ GROUNDS = (
             "warm-start": lambda yard, pairs: [cold_start.on_a_warm_cluster(yard, pairs, "image-classification")],
         },
     ),
+    Ground("queue", waiting_jobs.queueing_yard, {"waiting-jobs": waiting_jobs.waiting_jobs}),
     Ground(
         "installation", on_the_cluster.empty_cluster, {"install": lambda platform, pairs: [on_the_cluster.installation(platform, pairs)]}
     ),
@@ -120,7 +133,7 @@ def main() -> int:
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help=f"of {', '.join(names)}; all when none is given. `cluster` and `installation` need the Kubernetes of ./scripts/cluster",
+        help=f"of {', '.join(names)}; all when none is given. `cluster`, `queue`, `installation` need the Kubernetes of ./scripts/cluster",
     )
     parser.add_argument("--pairs", type=int, default=7, help="pairs of readings per figure (default 7)")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, in place of earlier ones")

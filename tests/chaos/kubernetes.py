@@ -216,14 +216,14 @@ def started_cluster() -> Path:
 
 
 @contextlib.contextmanager
-def cluster_yard() -> Iterator[ClusterYard]:
-    """The chart, installed on the test cluster without any values but the images' tags and the port. Raises ServerUnavailable."""
+def cluster_yard(*values: str) -> Iterator[ClusterYard]:
+    """The chart, installed on the test cluster without any values but the images' tags, the port and these. Raises ServerUnavailable."""
     kubeconfig = started_cluster()
     kubectl = kubectl_of(kubeconfig)
     platform = Platform(kubeconfig, kubectl, pushed_tags(), namespace="chaos-test")
     kubectl("create", "namespace", platform.namespace)
     try:
-        platform.install("--set=frontend.service.type=NodePort")
+        platform.install("--set=frontend.service.type=NodePort", *values)
         service = json.loads(kubectl("get", "service", f"{platform.release}-frontend", "--namespace", platform.namespace, "--output=json"))
         [node] = json.loads(kubectl("get", "nodes", "--output=json"))["items"]
         [address] = [one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP"]
