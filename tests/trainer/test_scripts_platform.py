@@ -40,3 +40,13 @@ def test_losses_equal_those_of_torchrun(lab: Lab, name: str, arguments: list[str
     assert len(ours) >= 5
     assert ours == theirs
     assert {"process_group_formed", "first_step", "last_step"} <= set(job.stages())
+
+
+def test_ray_data_feeds_a_program(lab: Lab) -> None:
+    name = "ray_data.py"
+    job = lab.submit("script", {"entry": name, "workers": 2}, code={name: EXAMPLES / name})
+    result = job.wait()
+    assert result["outcome"] == "succeeded", result
+    losses = [float(line.split()[-1]) for line in job.log(0).splitlines() if " loss " in line]
+    assert len(losses) == 3
+    assert losses[-1] < 0.1 * losses[0]
