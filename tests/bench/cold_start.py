@@ -132,7 +132,10 @@ class IdenticalRayJob:
         manifest, job_id = self.rendered(template)
         begun = time.time()
         self._yard.in_team("apply", "--filename=-", input=json.dumps(manifest))
-        self._yard.in_team("wait", f"rayjob/{manifest['metadata']['name']}", "--for=delete", "--timeout=600s", seconds=620)
+        name = manifest["metadata"]["name"]
+        self._yard.in_team("wait", f"rayjob/{name}", "--for=jsonpath={.status.jobDeploymentStatus}=Complete", "--timeout=600s", seconds=620)
+        self._yard.in_team("delete", "rayjob", name, "--timeout=120s")
+        wait_for("its pods to be gone", lambda: not self._yard.in_team("get", "pods", "--output=name").split(), seconds=180, every=0.5)
         where = ("exec", "deployment/trainyard-api", "--", "python", "-c", _RECORDED)
         printed = self._yard.kubectl(*where, f"platform/jobs/{job_id}/attempts/1/records/").strip()
         assert printed, "the peer recorded no first step"
