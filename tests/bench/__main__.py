@@ -90,7 +90,7 @@ GROUNDS = (
         in_training.platform_on_minio,
         {
             "checkpoints": lambda both, pairs: in_training.checkpoints(both, pairs),
-            "tracking": lambda both, pairs: [in_training.tracking(both, pairs)],
+            "tracking": lambda both, pairs: in_training.tracking(both, pairs),
         },
     ),
     Ground(
