@@ -95,7 +95,9 @@ def tracking(both: tuple[PlatformConfig, str], pairs: int) -> list[Figure]:
     without = [whole - reporting for whole, reporting in found["tracked"]]
     title = f"{_TRACKING_STEPS} steps with ten metrics in each"
     note = "Blocks of the same steps differ by several percent on this machine; the row below holds what the training waits for."
+    own = "A call with ten metrics takes 0.02 ms by itself, and 0.17 ms after a step, which leaves none of it in the processor's caches."
+    peer = "the same blocks less the calls of `report`"
     return [
         Figure(title, "s", "the same steps of the same job without", ours, theirs, goal=1.005, note=note),
-        Figure(f"{title}, without what runs beside the training", "s", "the same blocks less the calls of `report`", ours, without, 1.005),
+        Figure(f"{title}, without what runs beside the training", "s", peer, ours, without, goal=1.005, note=own),
     ]

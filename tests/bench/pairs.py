@@ -27,6 +27,11 @@ class Figure:
         return [a / b for a, b in zip(self.ours, self.theirs, strict=True)]
 
     @property
+    def ratio(self) -> str:
+        """The ratios' median and range, as finely as the goal is given."""
+        return spread(self.ratios, 2 if round(self.goal, 2) == self.goal else 3)
+
+    @property
     def met(self) -> bool:
         """Whether the median ratio reaches the goal."""
         median = statistics.median(self.ratios)
@@ -35,7 +40,7 @@ class Figure:
     def __str__(self) -> str:
         """The ratio and its goal, as a line."""
         sides = f"{spread(self.ours)} {self.unit} against {spread(self.theirs)} {self.unit} of {self.peer}"
-        return f"{self.title}: ratio {spread(self.ratios)}, goal {self.goal} {'met' if self.met else 'NOT met'}: {sides}"
+        return f"{self.title}: ratio {self.ratio}, goal {self.goal} {'met' if self.met else 'NOT met'}: {sides}"
 
 
 def alternate(title: str, pairs: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[list[float], list[float]]:

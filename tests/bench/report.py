@@ -65,7 +65,7 @@ def page(known: dict[str, Any]) -> str:
         sign = "<=" if figure.better == "lower" else ">="
         ours, theirs = (f"{spread(one, 2 if figure.unit == 's' else 0)} {figure.unit}" for one in (figure.ours, figure.theirs))
         goal = f"{sign} {figure.goal}{'' if figure.met else ': not met'}"
-        cells = [figure.title, ours, f"{figure.peer}: {theirs}", f"**{spread(figure.ratios)}**", goal, str(len(figure.ours)), about["day"]]
+        cells = [figure.title, ours, f"{figure.peer}: {theirs}", f"**{figure.ratio}**", goal, str(len(figure.ours)), about["day"]]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| figure without a peer | reading | range | goal | readings | day |", "|---|---|---|---|---|---|"]
     for goal, about in goals:
