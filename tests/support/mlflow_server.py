@@ -5,37 +5,48 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
 import httpx
+import psutil
 
 from tests.support.waiting import wait_for
 from trainyard.embedded.config import free_ports
-from trainyard.embedded.processes import MARKER, start, sweep
+from trainyard.embedded.processes import MARKER, marked_processes, start, sweep
 
 
 class MlflowServer:
     """One server; ``url`` stays the same over restarts."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keeps its database, artifacts and log below ``folder``; listens after ``start``."""
+    def __init__(self, folder: Path, prefix: str = "", options: Sequence[str] = ()) -> None:
+        """Keeps its database, artifacts and log below ``folder``; listens after ``start``, at paths below ``prefix``.
+
+        ``options`` are more of `mlflow server`.
+        """
         [self._port] = free_ports(1)
         self._folder = folder
         self._marker = f"test-{secrets.token_hex(6)}"
         self._process: Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{self._port}"
+        self._options = [*options, f"--static-prefix={prefix}"] if prefix else options
+        self.url = f"http://127.0.0.1:{self._port}{prefix}"
 
     def start(self) -> None:
         """Start it, and return when it answers."""
         argv = [sys.executable, "-m", "trainyard.embedded.mlflow_process", "--host=127.0.0.1", f"--port={self._port}", "--workers=1"]
         argv += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db", "--artifacts-destination", str(self._folder / "artifacts")]
+        argv += self._options
         variables = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "TRAINYARD_"))}
         variables |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", MARKER: self._marker}
         self._process = start(argv, environment=variables, log=self._folder / "server.log", cwd=self._folder)
         wait_for("the MLflow server", self._answers, seconds=120, every=0.2)
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """All that it consists of."""
+        return marked_processes(self._marker)
 
     def stop(self) -> None:
         """End it with all its workers."""
