@@ -20,7 +20,7 @@ from trainyard.packing import packed_file
 
 _BUCKET, _PEERS_BUCKET = "trainyard", "peer"
 #: Steps in a block: about ten seconds of those with checkpoints, six of those with metrics.
-_CHECKPOINT_STEPS, _TRACKING_STEPS = 40, 400
+_CHECKPOINT_STEPS, _TRACKING_STEPS = 60, 400
 
 
 @contextlib.contextmanager
