@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_breast_cancer, load_digits
 
 from trainyard_templates import get
 from trainyard_train.ready import image_classification, tabular
@@ -35,6 +36,16 @@ def config(template: str, **parameters: Any) -> dict[str, Any]:
 
 def use_data(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setenv("TRAINYARD_DATA_PATH", str(path))
+
+
+def test_the_default_data_are_scikit_learns_own() -> None:
+    """They are read from its files, without it."""
+    wanted = load_breast_cancer(as_frame=True).frame
+    pd.testing.assert_frame_equal(tabular.breast_cancer(), wanted, check_dtype=False)
+    images, labels, names = image_classification.digits()
+    known = load_digits()
+    np.testing.assert_allclose(images.numpy().reshape(-1, 64) * 16, known.data)
+    assert (labels.tolist(), names) == (known.target.tolist(), [str(name) for name in known.target_names])
 
 
 def last_figures(output: str) -> dict[str, float]:

@@ -6,7 +6,6 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import trainyard_train as ty
+from trainyard_train.ready.sample_data import sample_file
 from trainyard_train.ready.training_loop import Problem, evaluate, fit, split
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
@@ -23,10 +23,7 @@ IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"}
 
 def digits() -> tuple[Tensor, Tensor, list[str]]:
     """The handwritten digits inside scikit-learn: images (1797, 1, 8, 8) in 0..1, labels (1797,), class names."""
-    package = find_spec("sklearn")  # found, not imported: that would take longer than an epoch
-    if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("the default data set is the digits inside scikit-learn, which is not installed; give a data set")
-    table = np.loadtxt(Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    table = np.loadtxt(sample_file("digits.csv.gz"), delimiter=",")
     images = torch.tensor(table[:, :-1], dtype=torch.float32).reshape(-1, 1, 8, 8) / 16
     return images, torch.tensor(table[:, -1], dtype=torch.int64), [str(digit) for digit in range(10)]
 

@@ -14,7 +14,22 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
 import trainyard_train as ty
+from trainyard_train.ready.sample_data import sample_file
 from trainyard_train.ready.training_loop import Problem, evaluate, fit, split
+
+#: What the breast-cancer table measures of each cell nucleus.
+_OF_A_NUCLEUS = (
+    "radius",
+    "texture",
+    "perimeter",
+    "area",
+    "smoothness",
+    "compactness",
+    "concavity",
+    "concave points",
+    "symmetry",
+    "fractal dimension",
+)
 
 
 @dataclass(frozen=True)
@@ -29,10 +44,8 @@ class Table:
 
 def breast_cancer() -> pd.DataFrame:
     """The 569 rows of scikit-learn's breast-cancer table; the last column, `target`, is 0 (malignant) or 1 (benign)."""
-    from sklearn.datasets import load_breast_cancer
-
-    frame: pd.DataFrame = load_breast_cancer(as_frame=True).frame
-    return frame
+    measures = [name.format(of) for name in ("mean {}", "{} error", "worst {}") for of in _OF_A_NUCLEUS]
+    return pd.read_csv(sample_file("breast_cancer.csv"), skiprows=1, names=[*measures, "target"])
 
 
 def read_table(path: Path) -> pd.DataFrame:
