@@ -151,6 +151,20 @@ def test_a_followed_log_arrives_whole_and_once(app: Flask, client: ApiClient, pl
     assert json.loads(events[-1]["data"])["state"] == "FAILED"
 
 
+def test_a_piece_that_grows_arrives_once(app: Flask, client: ApiClient, platform: Platform, job_id: str) -> None:
+    reader = Reader(app, f"/jobs/{job_id}/logs/stream")
+    text = "".join(f"line {number}\n" for number in range(12)).encode()
+    for begin, end in ((0, 7), (0, 21), (0, 42), (42, 49), (42, len(text))):
+        ship(platform, job_id, text[begin:end], offset=begin)
+        reader.wait_for(f"id: 1:{end}\n")
+        assert read(client, job_id, offset=-6)["content"] == text[end - 6 : end].decode()
+    assert client.get(f"/jobs/{job_id}/logs/sources").json["items"] == [{"attempt": 1, "rank": "0", "size": len(text)}]
+    assert client.get(f"/jobs/{job_id}/logs/download").data == text
+    finish(platform, job_id)
+    pieces = [json.loads(event["data"])["content"] for event in reader.events() if event["event"] == "log"]
+    assert "".join(pieces).encode() == text
+
+
 def test_a_stream_resumes_after_any_of_its_events(client: ApiClient, platform: Platform, job_id: str) -> None:
     content = ("0123456789" * 30_000 + "\n").encode()
     ship(platform, job_id, content)

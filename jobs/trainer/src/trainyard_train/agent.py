@@ -18,7 +18,7 @@ from trainyard_train.failures import Failure, describe, read_failures
 from trainyard_train.kept_process import TRAINING_PROCESS, KeptProcess
 from trainyard_train.leftovers import claim, drop_copies
 from trainyard_train.life import BEAT_SECONDS, LifeWatch, dump_stacks
-from trainyard_train.logs import CLOSE_SECONDS, LogShipper, last_lines
+from trainyard_train.logs import CLOSE_SECONDS, LogShipper, last_lines, log_gap_seconds
 from trainyard_train.memory import MemoryWatch
 from trainyard_train.objects import Objects
 from trainyard_train.process_guard import GroupGuard
@@ -96,7 +96,8 @@ class RankAgent:
 
     def run(self) -> None:
         """From start to end. Raises RankFailed."""
-        shipper = LogShipper(self._log, f"{self._env.attempt_prefix}/logs/rank-{self._rank}", self._objects.put)
+        prefix, gap = f"{self._env.attempt_prefix}/logs/rank-{self._rank}", log_gap_seconds(self._env.workers)
+        shipper = LogShipper(self._log, prefix, self._objects.put, gap=gap)
         try:
             try:
                 failure = self._train(shipper)

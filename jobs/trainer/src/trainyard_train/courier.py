@@ -20,7 +20,7 @@ from trainyard_train.system_metrics import SystemMetrics
 
 ROUND_SECONDS = 0.5
 SAMPLE_SECONDS = 10.0
-#: Records are shipped this often; MLflow gets them afterwards.
+#: Records are shipped at most this often; MLflow gets them afterwards.
 SHIP_SECONDS = 1.0
 #: How long the end waits for an object store and for an MLflow that refuse.
 STORE_SECONDS = 30.0
@@ -60,7 +60,7 @@ class Courier:
         known = [step for key, step in before.last_steps.items() if key.startswith(SYSTEM)]
         self._samples = max(known, default=-1) + 1
         self._shipper = LogShipper(
-            records, records_prefix(env.job_id, env.attempt, rank), objects.put, suffix=".jsonl", interval=SHIP_SECONDS
+            records, records_prefix(env.job_id, env.attempt, rank), objects.put, suffix=".jsonl", gap=SHIP_SECONDS, piece_bytes=0
         )
         self._delivery = None
         if env.mlflow_url:

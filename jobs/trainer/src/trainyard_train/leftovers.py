@@ -93,7 +93,7 @@ def _send_file(objects: Objects, path: Path, prefix: str, suffix: str) -> bool:
         offset = int(Path(chunks[-1]).stem) + len(objects.get(chunks[-1]) or b"")
     if path.stat().st_size <= offset:
         return True
-    return LogShipper(path, prefix, objects.put, suffix=suffix, offset=offset).close(PATIENCE_SECONDS)
+    return LogShipper(path, prefix, objects.put, suffix=suffix, piece_bytes=0, offset=offset).close(PATIENCE_SECONDS)
 
 
 def _send_checkpoint(env: JobEnvironment, objects: Objects, attempt: int) -> bool:

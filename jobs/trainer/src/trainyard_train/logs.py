@@ -10,13 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
-INTERVAL_SECONDS = 0.3
+#: A piece of a log grows to this size before the next one begins: a program that prints little at a time leaves few objects.
+LOG_PIECE_BYTES = 16 * 1024
+RETRY_SECONDS = 0.3
 CLOSE_SECONDS = 30.0
 TAIL_BYTES = 16 * 1024
 
 
+def log_gap_seconds(workers: int) -> float:
+    """Between two puts of one rank's log: as live as the object store bears from all ranks of a job, which is 80 puts a second here."""
+    return min(1.0, max(0.1, workers / 80))
+
+
 class LogShipper:
-    """Tails one file and puts each new part as ``<prefix>/<first byte, 12 digits><suffix>``; a failed put is tried again."""
+    """Tails one file into pieces named ``<prefix>/<first byte, 12 digits><suffix>``; a failed put is tried again."""
 
     def __init__(
         self,
@@ -25,11 +32,16 @@ class LogShipper:
         put: Callable[[str, bytes], None],
         *,
         suffix: str = ".log",
-        interval: float = INTERVAL_SECONDS,
+        gap: float = 0.1,
+        piece_bytes: int = LOG_PIECE_BYTES,
         offset: int = 0,
     ) -> None:
-        """Ship what is behind byte ``offset``, and look for more every ``interval`` seconds."""
-        self._path, self._prefix, self._put, self._suffix, self._interval = path, prefix, put, suffix, interval
+        """Ship what is behind byte ``offset`` as soon as it is there, with at least ``gap`` seconds from one put to the next.
+
+        A piece smaller than ``piece_bytes`` is put again with what was added to it.
+        """
+        self._path, self._prefix, self._put, self._suffix = path, prefix, put, suffix
+        self._gap, self._piece_bytes, self._start = gap, piece_bytes, offset
         #: How many bytes of the file are in the object store.
         self.offset = offset
         self._done, self._wake, self._moved = threading.Event(), threading.Event(), threading.Condition()
@@ -39,25 +51,34 @@ class LogShipper:
         self._thread.start()
 
     def _ship(self) -> bool:
-        """Put one part; True when there may be more."""
+        """Put one piece; False when there was nothing to put."""
         with self._path.open("rb") as file:
-            file.seek(self.offset)
+            file.seek(self._start)
             content = file.read(CHUNK_BYTES)
-        if not content:
+        end = self._start + len(content)
+        if end <= self.offset:
             return False
-        self._put(f"{self._prefix}/{self.offset:012d}{self._suffix}", content)
+        self._put(f"{self._prefix}/{self._start:012d}{self._suffix}", content)
+        if len(content) >= self._piece_bytes:
+            self._start = end
         with self._moved:
-            self.offset += len(content)
+            self.offset = end
             self._moved.notify_all()
         return True
 
     def _run(self) -> None:
         while not self._done.is_set():
-            self._wake.wait(self._interval)
-            self._wake.clear()
-            with contextlib.suppress(OSError):
-                while self._ship() and not self._done.is_set():
+            begun, gap = time.monotonic(), self._gap
+            try:
+                while self._ship() and self._path.stat().st_size - self.offset >= CHUNK_BYTES and not self._done.is_set():
                     pass
+            except OSError:
+                gap = max(gap, RETRY_SECONDS)
+            self._wake.wait(max(0.0, begun + gap - time.monotonic()))
+            with contextlib.suppress(OSError):
+                while self._path.stat().st_size <= self.offset and not self._wake.wait(self._gap / 4):
+                    pass
+            self._wake.clear()
 
     def catch_up(self, seconds: float) -> bool:
         """Return when what the file holds now is in the object store; False when it is not after ``seconds``."""
@@ -79,7 +100,7 @@ class LogShipper:
             except OSError:
                 if time.monotonic() > deadline:
                     return False
-                time.sleep(INTERVAL_SECONDS)
+                time.sleep(RETRY_SECONDS)
             else:
                 return True
 

@@ -21,7 +21,7 @@ from trainyard_api.services.logs import LogFollower, download_log, log_sources, 
 
 bp = APIBlueprint("job_logs", __name__, abp_tags=[{"name": "logs"}])
 
-_POLL_SECONDS = 0.25
+_POLL_SECONDS, _LIVELY_POLL_SECONDS = 0.25, 0.1
 _TEXT = {"description": "The log, byte for byte", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -56,4 +56,5 @@ def stream_log(path: JobPath, query: LogStreamQuery) -> Response:
         lambda: LogFollower(parts, path.job_id, attempt=query.attempt, rank=query.rank, position=after),
         LogPieceView.model_validate,
         seconds=_POLL_SECONDS,
+        lively_seconds=_LIVELY_POLL_SECONDS,
     )

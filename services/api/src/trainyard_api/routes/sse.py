@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -21,6 +22,8 @@ from trainyard_api.tracking import TrackingRefused, TrackingUnavailable
 log = logging.getLogger(__name__)
 
 COMMENT_SECONDS = 15.0
+#: What was found makes more of it likely for this long.
+_LIVELY_SECONDS = 5.0
 _COMMENT = b":\n\n"
 #: Each stream holds one thread of the process, and other calls need some too.
 MAX_STREAMS = 32
@@ -38,8 +41,12 @@ def position(given: str) -> str | None:
     return request.headers.get("Last-Event-ID") or given or None
 
 
-def stream(open_follower: Callable[[], Follower], view: Callable[[Any], BaseModel], *, seconds: float) -> Response:
+def stream(
+    open_follower: Callable[[], Follower], view: Callable[[Any], BaseModel], *, seconds: float, lively_seconds: float | None = None
+) -> Response:
     """Stream what the follower finds, looked for every ``seconds``; ``view`` makes an event's data from a payload.
+
+    For some time after something was found it is looked for every ``lively_seconds``.
 
     What goes wrong with the first poll is an ordinary error. Raises Unavailable when there are too many streams.
     """
@@ -50,7 +57,8 @@ def stream(open_follower: Callable[[], Follower], view: Callable[[Any], BaseMode
         follower = open_follower()
         first = follower.poll()
         settings = platform().settings
-        parts = _parts(follower, first, view, lambda batch: JobView.of(batch.ended, settings) if batch.ended else None, seconds)
+        pauses = _Pauses(seconds, lively_seconds or seconds)
+        parts = _parts(follower, first, view, lambda batch: JobView.of(batch.ended, settings) if batch.ended else None, pauses)
         response = Response(parts, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
     except BaseException:
         slots.release()
@@ -59,11 +67,23 @@ def stream(open_follower: Callable[[], Follower], view: Callable[[Any], BaseMode
     return response
 
 
+@dataclass(frozen=True)
+class _Pauses:
+    """Seconds between two polls: usually, and while there are news."""
+
+    usual: float
+    lively: float
+
+    def after(self, quiet_seconds: float) -> float:
+        """The next one, after so much time without news."""
+        return self.lively if quiet_seconds < _LIVELY_SECONDS else self.usual
+
+
 def _parts(
-    follower: Follower, batch: Batch, view: Callable[[Any], BaseModel], end: Callable[[Batch], BaseModel | None], seconds: float
+    follower: Follower, batch: Batch, view: Callable[[Any], BaseModel], end: Callable[[Batch], BaseModel | None], pauses: _Pauses
 ) -> Iterator[bytes]:
     yield _COMMENT  # the head goes out at once
-    spoken = time.monotonic()
+    spoken = found = time.monotonic()
     while True:
         for item in batch.items:
             yield _encode(item.kind, view(item.payload), item.position)
@@ -72,9 +92,9 @@ def _parts(
             yield _encode("end", last)
             return
         if batch.items:
-            spoken = time.monotonic()
+            spoken = found = time.monotonic()
         else:
-            time.sleep(seconds)
+            time.sleep(pauses.after(time.monotonic() - found))
             if time.monotonic() - spoken >= COMMENT_SECONDS:
                 yield _COMMENT
                 spoken = time.monotonic()

@@ -1,6 +1,7 @@
 """Reading logs of jobs: in ranges, as a whole, and live."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from trainyard_api.services.platform import Platform
 from trainyard_api.store.models import Attempt, Job
 
 _PIECE_BYTES = 64 * 1024
+#: How old what is known of the job and its attempt may be: the log itself is looked at more often.
+_STATE_SECONDS = 0.25
 _POSITION = re.compile(r"(\d{1,6}):(\d{1,12})\Z", re.ASCII)
 
 
@@ -94,6 +97,8 @@ class LogFollower:
         self._attempt, _ = _attempt(platform, job, attempt, rank)
         self._attempt = max(1, self._attempt)
         self._offset = self._chunk_start = 0
+        self._state: tuple[Job, bool, bool] | None = None
+        self._state_at = 0.0
         if position is not None:
             self._resume(job, position)
 
@@ -115,17 +120,24 @@ class LogFollower:
 
     def poll(self) -> Batch:
         """See Follower. What is known to be over is looked at before the log is read, so that nothing is missed."""
-        job = self._repository.get_job(self._job_id)
-        row = self._repository.get_attempt(job.id, self._attempt)
-        over = job_is_over(self._repository, job)
-        attempt_over = over if row is None else attempt_is_over(row) or job.attempt > self._attempt
+        job, over, attempt_over = self._job_state()
         items = self._read(last=attempt_over)
         if items or not attempt_over:
             return Batch(items)
         if self._only is None and job.attempt > self._attempt:
-            self._attempt, self._offset, self._chunk_start = self._attempt + 1, 0, 0
+            self._attempt, self._offset, self._chunk_start, self._state = self._attempt + 1, 0, 0, None
             return Batch(self._read(last=False))
         return Batch([], job if over or self._only is not None else None)
+
+    def _job_state(self) -> tuple[Job, bool, bool]:
+        """The job, whether it is over, and whether the attempt is."""
+        if self._state is None or time.monotonic() - self._state_at >= _STATE_SECONDS:
+            self._state_at = time.monotonic()
+            job = self._repository.get_job(self._job_id)
+            row = self._repository.get_attempt(job.id, self._attempt)
+            over = job_is_over(self._repository, job)
+            self._state = job, over, over if row is None else attempt_is_over(row) or job.attempt > self._attempt
+        return self._state
 
     def _read(self, *, last: bool) -> list[StreamItem]:
         log = self._log(self._attempt)
