@@ -25,7 +25,7 @@ def test_the_kubeconfig_of_the_environment_is_used(server: KubeServer, tmp_path:
     monkeypatch.setenv("KUBECONFIG", str(file))
     api = KubeApi(connect())
     assert api.host == server.url
-    assert api.list("/api/v1/nodes", {}) == ([], "100")
+    assert api.list("/api/v1/nodes", {}, dict) == ([], "100")
 
 
 def test_without_a_cluster_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_without_a_cluster_it_says_what_to_do(tmp_path: Path, monkeypatch: pytes
 def test_refusals_carry_kubernetes_word_for_them(server: KubeServer) -> None:
     server.forbidden.add("/api/v1/nodes")
     with pytest.raises(ApiError, match="cannot list /api/v1/nodes") as refused:
-        server.api().list("/api/v1/nodes", {})
+        server.api().list("/api/v1/nodes", {}, dict)
     assert (refused.value.status, refused.value.reason, refused.value.gone) == (403, "Forbidden", False)
     with pytest.raises(ApiError) as missing:
         server.api().get("/api/v1/namespaces/a/pods/b")

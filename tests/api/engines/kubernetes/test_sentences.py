@@ -6,8 +6,8 @@ import pytest
 
 from trainyard_api.engines.base import EngineStatus, Phase
 from trainyard_api.engines.kubernetes import names as k8s
-from trainyard_api.engines.kubernetes.pods import Loss, loss_of
-from trainyard_api.engines.kubernetes.status import View, started_at, status_of
+from trainyard_api.engines.kubernetes.pods import Loss, loss_of, trim_pod
+from trainyard_api.engines.kubernetes.status import View, started_at, status_of, trim_rayjob
 from trainyard_api.failures import FailureKind
 
 STARTED = "2026-01-01T00:01:00Z"
@@ -18,11 +18,12 @@ def rayjob(
 ) -> dict[str, Any]:
     labels = {k8s.QUEUE: queue} if queue else {}
     spec = {"suspend": suspend, "activeDeadlineSeconds": 90, "rayClusterSpec": {"workerGroupSpecs": [{"replicas": replicas}]}}
-    return {
+    whole = {
         "metadata": {"name": "ty-j1-1", "uid": "1", "labels": labels},
         "spec": spec,
         "status": {"jobDeploymentStatus": deployment, "jobStatus": job, "rayJobInfo": {"startTime": STARTED}, **status},
     }
+    return trim_rayjob(whole)
 
 
 def pod(
@@ -30,11 +31,12 @@ def pod(
 ) -> dict[str, Any]:
     spec = {"containers": [{"resources": {"limits": {"memory": "2Gi"}}}], **({"nodeName": node} if node else {})}
     labels = {k8s.NODE_TYPE: "head" if head else "worker"}
-    return {
+    whole = {
         "metadata": {"name": name, "labels": labels, "creationTimestamp": created},
         "spec": spec,
         "status": {"phase": "Running", **status},
     }
+    return trim_pod(whole)
 
 
 def condition(kind: str, status: str, reason: str = "", message: str = "") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -82,13 +82,13 @@ class KubeApi:
         """Delete an object, and what it owns after it."""
         return self._json("DELETE", path, {"propagationPolicy": "Background"})
 
-    def list(self, path: str, query: dict[str, str]) -> tuple[list[Object], str]:
-        """Every object as it is now, and the resource version to watch from."""
+    def list(self, path: str, query: dict[str, str], trim: Callable[[Object], Object]) -> tuple[list[Object], str]:
+        """What ``trim`` keeps of every object as it is now, and the resource version to watch from."""
         items: list[Object] = []
         following: str | None = None
         while True:
             page = self._json("GET", path, {**query, "limit": str(_PAGE), **({"continue": following} if following else {})})
-            items += page.get("items") or []
+            items += map(trim, page.get("items") or [])
             following = page["metadata"].get("continue") or None
             if following is None:
                 return items, str(page["metadata"]["resourceVersion"])

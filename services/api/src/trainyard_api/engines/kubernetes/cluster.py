@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from trainyard_api.engines.base import EngineUnavailable
-from trainyard_api.engines.kubernetes import names, nodes
+from trainyard_api.engines.kubernetes import names, nodes, status
+from trainyard_api.engines.kubernetes import pods as pod_words
 from trainyard_api.engines.kubernetes.api import ApiError, ApiUnreachable, KubeApi, Object
 from trainyard_api.engines.kubernetes.informer import Informer
 from trainyard_api.engines.kubernetes.losses import Losses
@@ -57,8 +58,12 @@ class Cluster:
         def changed(*_: object) -> None:
             self._on_change()
 
-        rayjobs = Informer(api, names.rayjobs(namespace), selector=selector, index=names.attempt_of, on_change=changed)
-        workloads = Informer(api, names.workloads(namespace), index=_owner_uid, on_change=changed) if with_workloads else None
+        rayjobs = Informer(
+            api, names.rayjobs(namespace), selector=selector, trim=status.trim_rayjob, index=names.attempt_of, on_change=changed
+        )
+        workloads = None
+        if with_workloads:
+            workloads = Informer(api, names.workloads(namespace), trim=status.trim_workload, index=_owner_uid, on_change=changed)
         losses = Losses()
 
         def pod_changed(kind: str, pod: Object) -> None:
@@ -67,7 +72,9 @@ class Cluster:
                 losses.look(attempt, pod, next(iter(rayjobs.group(attempt)), None))
             changed()
 
-        pods = Informer(api, names.pods(namespace), selector=selector, index=names.attempt_of, on_change=pod_changed)
+        pods = Informer(
+            api, names.pods(namespace), selector=selector, trim=pod_words.trim_pod, index=names.attempt_of, on_change=pod_changed
+        )
         return Namespace(rayjobs, pods, workloads, losses)
 
     def start(self) -> None:

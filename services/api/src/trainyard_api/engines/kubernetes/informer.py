@@ -39,7 +39,7 @@ class Informer:
 
         Args:
             selector: the query, such as ``labelSelector``.
-            trim: keeps of an object what is needed, with its metadata's name, namespace, uid and resourceVersion.
+            trim: keeps of an object what is needed, with its metadata's name, namespace, uid and resourceVersion, in an object of its own.
             index: the group in which ``group`` finds an object.
             on_change: called in the informer's thread, after the copy has changed.
         """
@@ -135,8 +135,8 @@ class Informer:
         return min(failures + 1, 10)
 
     def _list(self) -> str:
-        items, version = self._api.list(self._path, self._query)
-        fresh = {_key(item): self._trim(item) for item in items}
+        items, version = self._api.list(self._path, self._query, self._trim)
+        fresh = {_key(item): item for item in items}
         with self._lock:
             old = self._objects
             self._objects, self._groups = {}, defaultdict(set)

@@ -19,6 +19,18 @@ _RESTARTS = 3
 _LOST_NODE = {"DeletionByTaintManager", "DeletionByPodGC"}
 _OUT_OF_MEMORY = "OOMKilled"
 _STILLBORN_SECONDS = 5
+_STATUS = ("phase", "reason", "message", "conditions", "containerStatuses")
+
+
+def trim_pod(pod: Object) -> Object:
+    """What is looked at of a job's pod."""
+    spec, status = pod["spec"], pod.get("status") or {}
+    limits = [{"resources": {"limits": (one.get("resources") or {}).get("limits") or {}}} for one in spec.get("containers") or []]
+    return {
+        "metadata": {name: value for name, value in pod["metadata"].items() if name not in ("managedFields", "ownerReferences")},
+        "spec": {"nodeName": spec.get("nodeName"), "containers": limits},
+        "status": {name: status[name] for name in _STATUS if name in status},
+    }
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,39 @@ from trainyard_api.failures import FailureKind
 _TAKEN_UP_SECONDS = 10.0
 
 
+_METADATA = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "creationTimestamp", "deletionTimestamp")
+_STATUS = ("jobDeploymentStatus", "jobStatus", "message", "reason")
+
+
+def trim_rayjob(rayjob: Object) -> Object:
+    """What is looked at of a RayJob. Nearly all of one is the templates of its pods, and thousands may wait in a queue."""
+    spec, status = rayjob.get("spec") or {}, rayjob.get("status") or {}
+    groups = (spec.get("rayClusterSpec") or {}).get("workerGroupSpecs") or []
+    trimmed: Object = {
+        "metadata": _picked(rayjob["metadata"], _METADATA),
+        "spec": {
+            **_picked(spec, ("suspend", "activeDeadlineSeconds")),
+            "rayClusterSpec": {"workerGroupSpecs": [_picked(group, ("replicas",)) for group in groups]},
+        },
+        "status": _picked(status, _STATUS),
+    }
+    if "rayJobInfo" in status:
+        trimmed["status"]["rayJobInfo"] = _picked(status["rayJobInfo"] or {}, ("startTime",))
+    if "rayClusterStatus" in status:
+        trimmed["status"]["rayClusterStatus"] = _picked(status["rayClusterStatus"] or {}, ("conditions",))
+    return trimmed
+
+
+def trim_workload(workload: Object) -> Object:
+    """What is looked at of a Kueue Workload, which holds the templates of its pods once more."""
+    metadata = _picked(workload["metadata"], ("name", "namespace", "uid", "resourceVersion", "ownerReferences"))
+    return {"metadata": metadata, "status": _picked(workload.get("status") or {}, ("conditions",))}
+
+
+def _picked(item: Object, names: tuple[str, ...]) -> Object:
+    return {name: item[name] for name in names if name in item}
+
+
 @dataclass(frozen=True)
 class View:
     """One attempt as Kubernetes shows it: its RayJob, pods and Kueue Workload.
