@@ -63,7 +63,7 @@ GROUNDS = (
         "scale",
         contextlib.nullcontext,
         {
-            "scale-active": lambda _, pairs: [scale.active_jobs(pairs)],
+            "scale-active": lambda _, pairs: scale.active_jobs(pairs),
             "scale-jobs": lambda _, pairs: [scale.recorded_jobs(pairs)],
             "scale-points": lambda _, pairs: [scale.metric_points(pairs)],
             "scale-log": lambda _, pairs: [scale.log_bytes(pairs)],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import boto3
 import httpx
 
 from tests.bench import portal_data
@@ -15,15 +18,18 @@ from tests.bench.by_hand import fresh_platform
 from tests.bench.control_plane import http_client
 from tests.bench.growth import Growth
 from tests.support import leading
+from tests.support.minio import running_minio
 from trainyard_api.engines.memory import Script
 from trainyard_api.objects import open_store
 from trainyard_api.store.states import JobState
+from trainyard_train.logs import LOG_PIECE_BYTES
 
 ACTIVE = [50, 200, 800]
 RECORDED = [1_000, 10_000, 100_000]
 POINTS = [10_000, 100_000, 1_000_000]
 LOG_MEGABYTES = [1, 10, 100, 1000]
 _MEGABYTE = 2**20
+_BUCKET = "trainyard"
 #: As much of a log as the portal asks for at a time.
 _PAGE_BYTES = 256 * 1024
 
@@ -39,8 +45,16 @@ def _milliseconds(ask: Callable[[], object], times: int) -> list[float]:
     return readings
 
 
-def active_jobs(repeats: int) -> Growth:
-    """One round of the controller while so many jobs run: what it reads of each, on files and SQLite."""
+def active_jobs(repeats: int) -> list[Growth]:
+    """One round of the controller while so many jobs run: what it reads of each, on files and from a MinIO; SQLite holds the rows."""
+    rows = [Growth("A round of the controller, objects in files", "ms", "jobs at work", ACTIVE, _rounds(repeats), most=1.05)]
+    with running_minio() as store, mock.patch.dict(os.environ, {**store.environment, "TRAINYARD_OBJECT_STORE_URL": f"s3://{_BUCKET}"}):
+        boto3.client("s3").create_bucket(Bucket=_BUCKET)
+        rows.append(Growth("A round of the controller, objects in MinIO", "ms", "jobs at work", ACTIVE, _rounds(repeats), most=1.05))
+    return rows
+
+
+def _rounds(repeats: int) -> list[list[float]]:
     readings = []
     for count in ACTIVE:
         with tempfile.TemporaryDirectory() as folder, leading.yard(Path(folder), cpus=count) as yard:
@@ -49,7 +63,7 @@ def active_jobs(repeats: int) -> Growth:
             jobs = [yard.submit(Script(seconds=None, beats=False)) for _ in range(count)]
             leader.until_true("all to run", lambda jobs=jobs, yard=yard: all(yard.job(one).state is JobState.RUNNING for one in jobs[-1:]))
             readings.append(_milliseconds(leader.steps.round, 3 * repeats))
-    return Growth("A round of the controller", "ms", "jobs at work", ACTIVE, readings, most=1.05)
+    return readings
 
 
 def recorded_jobs(repeats: int) -> Growth:
@@ -74,13 +88,13 @@ def metric_points(repeats: int) -> Growth:
 
 
 def log_bytes(repeats: int) -> Growth:
-    """The last page of a log of so many megabytes, kept in the pieces in which a rank sends them."""
+    """The last page of a log of so many megabytes, kept in the pieces in which a rank sends what it prints line by line."""
     readings = []
     with fresh_platform() as config, http_client(config) as client:
         portal_data.fill_jobs(config, 1)
         [job] = _asked(client, "/jobs", limit=1)["items"]
         objects = open_store((config.state_dir / "objects").as_uri())
-        piece, written = (b"step 1 of 100: loss 0.123456789\n" * _MEGABYTE)[:_MEGABYTE], 0
+        piece, written = (b"step 1 of 100: loss 0.123456789\n" * LOG_PIECE_BYTES)[:LOG_PIECE_BYTES], 0
         for megabytes in LOG_MEGABYTES:
             while written < megabytes * _MEGABYTE:
                 objects.put_bytes(f"jobs/{job['id']}/attempts/1/logs/rank-0/{written:012d}.log", piece)

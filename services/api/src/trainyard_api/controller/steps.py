@@ -17,12 +17,12 @@ from trainyard_api.controller.attempt_objects import (
     clean,
     log_tail,
     next_key,
-    read_result,
 )
 from trainyard_api.controller.growth import Growth
 from trainyard_api.controller.orphans import Orphans
 from trainyard_api.controller.patience import Patience
 from trainyard_api.controller.placement import FreeCapacity
+from trainyard_api.controller.readings import Readings
 from trainyard_api.controller.starts import Starts
 from trainyard_api.controller.term import Term
 from trainyard_api.controller.verdicts import Verdict, stop_due, verdict
@@ -34,7 +34,7 @@ from trainyard_api.objects.base import ObjectStore, ObjectStoreError
 from trainyard_api.settings import Settings
 from trainyard_api.store.errors import LeaseLost, NotFound, StateConflict
 from trainyard_api.store.models import Attempt, Job, utcnow
-from trainyard_api.store.repository import Repository
+from trainyard_api.store.repository import Repository, TrainerEvent
 from trainyard_api.store.states import JobState
 from trainyard_api.teams import Teams
 
@@ -61,6 +61,7 @@ class Steps:
         self._term, self._lease, self._patience = term, term.lease, patience
         self._events = EventReader(objects)
         self._heartbeats = Heartbeats(objects, interval=patience.heartbeat, longest=patience.unseen)
+        self._readings = Readings(objects, self._events, self._heartbeats)
         self._capacity: Capacity | None = None
         self._capacity_at = 0.0
         self._result_seen: dict[tuple[str, int], float] = {}
@@ -79,14 +80,20 @@ class Steps:
         placed = self._repository.uncleaned_attempts()
         self._warm.look(self._guarded)
         self._refresh_capacity(placed)
-        for job, attempt in placed:
-            if attempt.finished_at is None:
-                self._guarded(job.id, lambda job=job, attempt=attempt: self._follow(job, attempt))  # type: ignore[misc]
-            else:
-                self._guarded(job.id, lambda attempt=attempt: self._clean_up(attempt))  # type: ignore[misc]
+        with self._readings.begun((attempt, self._runs(attempt)) for _, attempt in placed if _may_have_left_something(attempt)):
+            for job, attempt in placed:
+                if attempt.finished_at is None:
+                    self._guarded(job.id, lambda job=job, attempt=attempt: self._follow(job, attempt))  # type: ignore[misc]
+                else:
+                    self._guarded(job.id, lambda attempt=attempt: self._clean_up(attempt))  # type: ignore[misc]
         if self._capacity is not None:
             self._starts.place(self._capacity, self._statuses, self._guarded)
         self._orphans.look(self._known_submissions, self._guarded)
+
+    def _runs(self, attempt: Attempt) -> bool:
+        """Whether its driver was at work when the engine was last asked, and is to be."""
+        status = self._statuses.get(attempt.submission_id)
+        return status is not None and status.phase is Phase.RUNNING and attempt.stop_requested_at is None
 
     def _known_submissions(self) -> set[str]:
         """Of all that may still run: attempts, also where one goes on in another's place, and warm clusters."""
@@ -163,11 +170,12 @@ class Steps:
         if attempt.admitted_at is None and attempt.stop_requested_at is None and not status.phase.ended:
             self._starts.explain(job, status)  # nothing of it has run that could have left anything to read
             return
-        job = self._take_events(job, attempt)
+        ends = status.phase.ended or given_up
+        reading = self._readings.take(attempt, anew=ends)  # what it said last may have come after the round began
+        job, result = self._take_events(job, attempt, reading.events), reading.result
         self._starts.explain(job, status)
-        result = read_result(self._objects, job.id, attempt.number)
-        if status.phase.ended or given_up:
-            self._end(job, attempt, status)
+        if ends:
+            self._end(job, attempt, status, result)
         elif result is not None:
             if attempt.stop_requested_at is not None or (result.stands_by and self._carry_on(job, attempt, status, result)):
                 return
@@ -177,7 +185,7 @@ class Steps:
             self._request_stop(attempt, clean(status.message or "the engine gave it up"), status.kind)
         elif status.phase is Phase.RUNNING and attempt.stop_requested_at is None:
             timeout = self._settings.heartbeat_timeout_seconds
-            if self._heartbeats.silent_seconds(job.id, attempt.number) > timeout:
+            if reading.silent_seconds > timeout:
                 self._request_stop(attempt, f"the driver has not been heard of for {timeout:g} s", FailureKind.INFRASTRUCTURE)
 
     def _request_stop(self, attempt: Attempt, reason: str | None, kind: FailureKind | None = None, *, resize_to: int | None = None) -> None:
@@ -194,8 +202,7 @@ class Steps:
             self._engine.stop(_handle(attempt))
             self._stop_asked[attempt.submission_id] = now
 
-    def _take_events(self, job: Job, attempt: Attempt) -> Job:
-        events = self._events.new_events(job.id, attempt.number)
+    def _take_events(self, job: Job, attempt: Attempt, events: dict[str, TrainerEvent]) -> Job:
         self._repository.add_trainer_events(job.id, attempt.number, list(events.values()), lease=self._lease)
         entered = any(event.kind == "stage" and event.name in _RUNNING_STAGES for event in events.values())
         if entered and job.state is JobState.STARTING:
@@ -218,9 +225,8 @@ class Steps:
 
     # --- ending -----------------------------------------------------------------------------------------------------
 
-    def _end(self, job: Job, attempt: Attempt, status: EngineStatus) -> None:
+    def _end(self, job: Job, attempt: Attempt, status: EngineStatus, result: AttemptResult | None) -> None:
         """Record how it ended, then clean up; a crash in between leaves an attempt that the next round cleans up."""
-        result = read_result(self._objects, job.id, attempt.number)
         end = self._verdict(job, attempt, status, result)
         rank, tail = None, list[str]()
         if end.outcome == "failed":
@@ -312,6 +318,10 @@ class Steps:
 
     def _update(self, attempt: Attempt, **columns: Any) -> None:
         self._repository.update_attempt(attempt.job_id, attempt.number, lease=self._lease, **columns)
+
+
+def _may_have_left_something(attempt: Attempt) -> bool:
+    return attempt.admitted_at is not None and attempt.finished_at is None
 
 
 def _handle(attempt: Attempt) -> dict[str, Any]:
