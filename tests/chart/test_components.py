@@ -73,10 +73,10 @@ def test_settings_are_ones_that_the_api_knows(default: Rendered, monkeypatch: py
     assert settings.mlflow_browser_url == "/mlflow"
 
 
-def test_tables_are_made_before_either_process_starts(default: Rendered) -> None:
-    for pod in ("Deployment/trainyard-api", "Deployment/trainyard-controller"):
-        [migration] = default.pods[pod]["initContainers"]
-        assert migration["command"] == ["python", "/scripts/migrate.py"]
+def test_the_api_is_ready_once_the_tables_are_those_of_its_version(default: Rendered) -> None:
+    [container] = default.pods["Deployment/trainyard-api"]["containers"]
+    assert container["startupProbe"]["httpGet"] == {"path": "/readyz?part=database", "port": "http"}
+    assert container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"] >= 3600
 
 
 def test_the_api_reads_its_token_from_a_file(default: Rendered) -> None:

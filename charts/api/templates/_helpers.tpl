@@ -67,35 +67,12 @@ volumes:
       items:
         - key: token
           path: token
-  - name: scripts
-    configMap:
-      name: {{ include "common.component" (list . "scripts") }}
   - name: tmp
     emptyDir:
       sizeLimit: {{ .Values.scratch.sizeLimit | quote }}
   {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- end }}
-
-{{/*
-Waits for the database and brings its tables up to date, before either process starts.
-Usage: {{ include "api.migration" (list . .Values.resources) }}
-*/}}
-{{- define "api.migration" -}}
-{{- $context := index . 0 -}}
-- name: migrate
-  {{- include "common.container" (list $context $context.Values.image) | nindent 2 }}
-  command: [python, /scripts/migrate.py]
-  {{- include "api.environment" $context | nindent 2 }}
-  resources:
-    {{- toYaml (index . 1) | nindent 4 }}
-  volumeMounts:
-    - name: scripts
-      mountPath: /scripts
-      readOnly: true
-    - name: tmp
-      mountPath: /tmp
 {{- end }}
 
 {{- define "api.controller.serviceAccount" -}}

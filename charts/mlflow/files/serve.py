@@ -8,17 +8,21 @@ import importlib.util
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 
 PATIENCE_SECONDS = 600
-#: The least that libpq knows; before the database has a pod, nothing answers at its address.
+#: The least that libpq knows.
 CONNECT_SECONDS = 2
+#: How long to knock, at first and at last: an address whose pod is just starting may answer nothing, and libpq would wait longer.
+FIRST_KNOCK_SECONDS, LONGEST_KNOCK_SECONDS = 0.3, 5.0
 VARIABLE = "MLFLOW_BACKEND_STORE_URI"
 
 
@@ -47,20 +51,29 @@ def current_revision(url: str) -> str | None:
         connection.close()
 
 
+def knock(url: str, seconds: float) -> None:
+    """Raise OSError unless somebody listens where the URL names one host."""
+    place = urlsplit(url)
+    if place.hostname and "," not in place.netloc and "host=" not in place.query:
+        socket.create_connection((place.hostname, place.port or 5432), seconds).close()
+
+
 def awaited_revision(url: str) -> str | None:
     """The same of a database that may still be starting. Exits with one sentence when it does not answer in time."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    said = ""
+    said, knock_seconds = "", FIRST_KNOCK_SECONDS
     while True:
         try:
+            knock(url, knock_seconds)
             return current_revision(url)
-        except psycopg2.OperationalError as error:
+        except (psycopg2.OperationalError, OSError) as error:
             reason = str(error).strip().splitlines()[0]
             if time.monotonic() > deadline:
                 sys.exit(f"the database did not answer within {PATIENCE_SECONDS} s: {reason}")
             if reason != said:
                 print(f"waiting for the database: {reason}", flush=True)
                 said = reason
+            knock_seconds = min(LONGEST_KNOCK_SECONDS, 1.1 * knock_seconds)
             time.sleep(0.2)
 
 

@@ -26,7 +26,7 @@ def settings(tmp_path: Path) -> Settings:
 def opened(settings: Settings) -> Iterator[Platform]:
     """A migrated platform's parts."""
     platform = Platform.open(settings)
-    platform.migrate()
+    platform.database.migrate()
     yield platform
     platform.close()
 

@@ -30,7 +30,6 @@ def unreachable(tmp_path: Path) -> ApiClient:
     token.write_text(TOKEN)
     url = "postgresql://nobody@127.0.0.1:9/none?connect_timeout=2"
     platform = Platform.open(Settings(state_dir=tmp_path, database_url=url, api_token_file=token, mlflow_url="http://127.0.0.1:9"))
-    platform.migrate()
     app = create_app(platform=platform)
     app.test_client_class = ApiClient
     client = app.test_client()
@@ -104,6 +103,23 @@ def test_readiness_names_every_part(app: Flask, client: ApiClient, platform: Pla
     monkeypatch.setattr(platform.tracking, "ping", lambda: None)
     ready = client.get("/readyz", raw=True)
     assert (ready.status_code, ready.json["ok"]) == (200, True)
+
+
+def test_one_part_can_be_asked_for_alone(client: ApiClient, unreachable: ApiClient) -> None:
+    ready = client.get("/readyz?part=database", raw=True)
+    assert (ready.status_code, ready.json) == (200, {"ok": True, "parts": {"database": {"ok": True, "detail": None}}})
+    assert unreachable.get("/readyz?part=database", raw=True).status_code == 503
+    assert unreachable.get("/readyz?part=object_store", raw=True).status_code == 200
+    problems(client.get("/readyz?part=moon", raw=True), 422)
+
+
+def test_a_database_without_tables_is_not_ready(settings: Settings) -> None:
+    app = create_app(settings)
+    app.test_client_class = ApiClient
+    empty = app.test_client()
+    assert isinstance(empty, ApiClient)
+    part = empty.get("/readyz?part=database", raw=True).json["parts"]["database"]
+    assert (part["ok"], "the controller makes them" in part["detail"]) == (False, True)
 
 
 def test_flasks_own_errors_are_problems_too(client: ApiClient) -> None:

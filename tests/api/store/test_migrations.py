@@ -10,10 +10,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 import trainyard_api.store
-from trainyard_api.store.database import Database
+from trainyard_api.store.database import Database, latest_revision
 from trainyard_api.store.models import Base
 
 
@@ -44,6 +44,18 @@ def test_a_database_that_is_up_to_date_is_opened_without_alembic(url: str) -> No
     code = "import sys; from trainyard_api.store.database import Database; Database(sys.argv[1]).migrate(); print('alembic' in sys.modules)"
     answers = [subprocess.run([sys.executable, "-c", code, url], check=True, capture_output=True, text=True).stdout.strip() for _ in "12"]
     assert answers == ["True", "False"]
+
+
+def test_tables_of_a_later_version_are_left_alone(database: Database) -> None:
+    """As `helm rollback` finds them."""
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    try:
+        database.migrate()
+        assert database.is_up_to_date()
+    finally:
+        with database.write() as session:
+            session.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": latest_revision()})
 
 
 def test_processes_that_start_together_migrate_once(url: str) -> None:

@@ -4,12 +4,9 @@ import logging
 import sys
 
 from trainyard_api.app import create_app
-from trainyard_api.services.platform import Platform
 from trainyard_api.settings import Settings
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
-_platform = Platform.open(Settings())
-_platform.migrate()
-app = create_app(platform=_platform)
+app = create_app(Settings())

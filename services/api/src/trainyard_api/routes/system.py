@@ -8,7 +8,7 @@ from trainyard_api.routes.answers import answer, documented
 from trainyard_api.routes.context import platform
 from trainyard_api.routes.document import document
 from trainyard_api.routes.instrumentation import exposition
-from trainyard_api.routes.schemas.system import Health, PartView, Readiness
+from trainyard_api.routes.schemas.system import Health, PartView, Readiness, ReadinessQuery
 from trainyard_api.services.readiness import readiness
 
 bp = APIBlueprint("system", __name__, abp_tags=[{"name": "system"}])
@@ -24,9 +24,10 @@ def get_health() -> Response:
 
 
 @bp.get("/readyz", responses=documented({200: Readiness, 503: Readiness}))
-def get_readiness() -> Response:
-    """Whether every part can be used"""
-    parts = {name: PartView.model_validate(part) for name, part in readiness(platform()).items()}
+def get_readiness(query: ReadinessQuery) -> Response:
+    """Whether every part can be used, or one of them"""
+    asked = None if query.part is None else {query.part}
+    parts = {name: PartView.model_validate(part) for name, part in readiness(platform(), asked).items()}
     ready = all(part.ok for part in parts.values())
     return answer(Readiness(ok=ready, parts=parts), 200 if ready else 503)
 

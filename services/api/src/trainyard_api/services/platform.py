@@ -1,17 +1,12 @@
 """The parts that every use case works with, opened once per process."""
 
-import logging
 from dataclasses import dataclass, field
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from trainyard_api.objects import ObjectStore, open_store
 from trainyard_api.settings import Settings
 from trainyard_api.store import Database, Repository
 from trainyard_api.teams import Teams, load_teams
 from trainyard_api.tracking import Tracking
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,13 +29,6 @@ class Platform:
         teams = load_teams(settings.teams_file)
         database = Database(settings.database)
         return cls(settings, database, Repository(database), open_store(settings.object_store), Tracking(settings.mlflow_url), teams)
-
-    def migrate(self) -> None:
-        """Bring the tables up to date. A database that does not answer is no reason not to start: calls then answer 503."""
-        try:
-            self.database.migrate()
-        except SQLAlchemyError as error:
-            log.warning("the database cannot be migrated now (%s); the controller will do it", type(error).__name__)
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,6 +1,6 @@
 """Whether each part that the API depends on answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,15 +26,9 @@ class Part:
     detail: str | None = None
 
 
-def readiness(platform: Platform) -> dict[str, Part]:
-    """Every part by name, within a few seconds even when some of them hang."""
-    checks = {
-        "database": _database,
-        "object_store": _object_store,
-        "controller": _controller,
-        "engine": _engine,
-        "mlflow": _mlflow,
-    }
+def readiness(platform: Platform, parts: Collection[str] | None = None) -> dict[str, Part]:
+    """Every part by name, or only these, within a few seconds even when some of them hang."""
+    checks = {name: check for name, check in _CHECKS.items() if parts is None or name in parts}
     pool = ThreadPoolExecutor(len(checks), thread_name_prefix="readiness")
     futures = {name: pool.submit(_guarded, check, platform) for name, check in checks.items()}
     wait(futures.values(), timeout=_PATIENCE_SECONDS)
@@ -54,7 +48,11 @@ def _guarded(check: Callable[[Platform], Part], platform: Platform) -> Part:
 
 def _database(platform: Platform) -> Part:
     platform.database.ping()
-    return Part(True)
+    return (
+        Part(True)
+        if platform.database.is_up_to_date()
+        else Part(False, "its tables are not those of this version; the controller makes them")
+    )
 
 
 def _object_store(platform: Platform) -> Part:
@@ -77,3 +75,12 @@ def _engine(platform: Platform) -> Part:
 def _mlflow(platform: Platform) -> Part:
     platform.tracking.ping()
     return Part(True)
+
+
+_CHECKS: dict[str, Callable[[Platform], Part]] = {
+    "database": _database,
+    "object_store": _object_store,
+    "controller": _controller,
+    "engine": _engine,
+    "mlflow": _mlflow,
+}

@@ -444,6 +444,6 @@ export const getDocument = <ThrowOnError extends boolean = false>(options?: Opti
 });
 
 /**
- * Whether every part can be used
+ * Whether every part can be used, or one of them
  */
 export const getReadiness = <ThrowOnError extends boolean = false>(options?: Options<GetReadinessData, ThrowOnError>): RequestResult<GetReadinessResponses, GetReadinessErrors, ThrowOnError> => (options?.client ?? client).get<GetReadinessResponses, GetReadinessErrors, ThrowOnError>({ url: '/readyz', ...options });

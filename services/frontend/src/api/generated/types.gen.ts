@@ -4288,7 +4288,14 @@ export type GetDocumentResponse = GetDocumentResponses[keyof GetDocumentResponse
 export type GetReadinessData = {
     body?: never;
     path?: never;
-    query?: never;
+    query?: {
+        /**
+         * Part
+         *
+         * Only this one; all parts by default
+         */
+        part?: 'database' | 'object_store' | 'controller' | 'engine' | 'mlflow';
+    };
     url: '/readyz';
 };
 

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
-from trainyard_api.routes.schemas.base import ApiModel
+from trainyard_api.routes.schemas.base import ApiModel, RequestParameters
 
 
 class Health(ApiModel):
@@ -20,6 +20,14 @@ class PartView(ApiModel):
 
     ok: bool
     detail: str | None
+
+
+class ReadinessQuery(RequestParameters):
+    """What to look at."""
+
+    part: Literal["database", "object_store", "controller", "engine", "mlflow"] | None = Field(
+        None, description="Only this one; all parts by default"
+    )
 
 
 class Readiness(ApiModel):
