@@ -30,8 +30,9 @@ from trainyard.packing import packed_file
 
 _AT_ONCE, _EACH = 10, 10
 _LATE = (
-    "A rank's agent puts what was printed into the object store every 0.3 s at most, and a page's stream looks there every 0.25 s: a line "
-    "that just missed both is half a second late. Doing either more often would cost the store requests for every rank and reader."
+    "A rank's agent looks at its log forty times a second and puts what is new at once, though no more than ten times a second; a page's "
+    "stream looks for it ten times a second while lines come, because S3 tells nobody of a new object. A line is late by parts of both "
+    "pauses, a put, a listing and a read."
 )
 _LAST = (
     "Helm applies KubeRay's definitions first: 5 s until the first pod is asked for. The containers of seven pods start within 3 s more, "
