@@ -26,8 +26,7 @@ def get_health() -> Response:
 @bp.get("/readyz", responses=documented({200: Readiness, 503: Readiness}))
 def get_readiness(query: ReadinessQuery) -> Response:
     """Whether every part can be used, or one of them"""
-    asked = None if query.part is None else {query.part}
-    parts = {name: PartView.model_validate(part) for name, part in readiness(platform(), asked).items()}
+    parts = {name: PartView.model_validate(part) for name, part in readiness(platform(), query.part).items()}
     ready = all(part.ok for part in parts.values())
     return answer(Readiness(ok=ready, parts=parts), 200 if ready else 503)
 

@@ -1,6 +1,6 @@
 """Whether each part that the API depends on answers."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,9 +26,9 @@ class Part:
     detail: str | None = None
 
 
-def readiness(platform: Platform, parts: Collection[str] | None = None) -> dict[str, Part]:
-    """Every part by name, or only these, within a few seconds even when some of them hang."""
-    checks = {name: check for name, check in _CHECKS.items() if parts is None or name in parts}
+def readiness(platform: Platform, part: str | None = None) -> dict[str, Part]:
+    """Every part by name, or only one, within a few seconds even when some of them hang."""
+    checks = _CHECKS if part is None else {part: _CHECKS[part]}
     pool = ThreadPoolExecutor(len(checks), thread_name_prefix="readiness")
     futures = {name: pool.submit(_guarded, check, platform) for name, check in checks.items()}
     wait(futures.values(), timeout=_PATIENCE_SECONDS)
@@ -48,11 +48,9 @@ def _guarded(check: Callable[[Platform], Part], platform: Platform) -> Part:
 
 def _database(platform: Platform) -> Part:
     platform.database.ping()
-    return (
-        Part(True)
-        if platform.database.is_up_to_date()
-        else Part(False, "its tables are not those of this version; the controller makes them")
-    )
+    if not platform.database.is_up_to_date():
+        return Part(False, "its tables are not those of this version; the controller makes them")
+    return Part(True)
 
 
 def _object_store(platform: Platform) -> Part:
