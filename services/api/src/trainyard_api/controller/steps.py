@@ -151,10 +151,10 @@ class Steps:
             self._request_stop(attempt, due)
         if attempt.handle is None and attempt.stop_requested_at is None:
             self._term.check()  # whoever took over may have submitted it, and it may have ended and be gone
-            self._starts.submit(job, attempt)
+            self._starts.submit(self._repository.get_job(job.id), attempt)
             return
-        if job.state is JobState.STARTING:
-            self._drivers.tell(job, attempt)
+        if job.state is JobState.STARTING and self._drivers.waits_for(attempt):
+            self._drivers.tell(self._repository.get_job(job.id), attempt)
         given_up = attempt.stop_requested_at is not None and utcnow() - attempt.stop_requested_at > timedelta(seconds=self._patience.stop)
         try:
             status = self._engine.describe(_handle(attempt))

@@ -15,10 +15,15 @@ class WaitingDrivers:
         #: By the keys of the objects.
         self._told: set[str] = set()
 
+    def waits_for(self, attempt: Attempt) -> bool:
+        """Whether a driver waits to be told of this attempt."""
+        key = (attempt.handle or {}).get("waits_at")
+        return bool(key) and key not in self._told
+
     def tell(self, job: Job, attempt: Attempt) -> None:
         """Where a driver waits for this attempt, let it begin. Raises ObjectStoreError."""
-        key = (attempt.handle or {}).get("waits_at")
-        if key and key not in self._told:
+        if self.waits_for(attempt):
+            key = (attempt.handle or {})["waits_at"]
             tell_driver(self._objects, key, job, attempt)
             self._told.add(key)
 

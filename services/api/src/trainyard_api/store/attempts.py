@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from trainyard_api.store.errors import NotFound
 from trainyard_api.store.lease import Lease, check_lease
@@ -139,8 +139,12 @@ class Attempts(Records):
             return session.get(Attempt, (job_id, number))
 
     def uncleaned_attempts(self) -> list[tuple[Job, Attempt]]:
-        """Every attempt of which something may still run, with its job, oldest job first."""
-        statement = select(Job, Attempt).join(Attempt, Attempt.job_id == Job.id).where(Attempt.cleaned_at.is_(None))
+        """Every attempt of which something may still run, with its job, oldest job first.
+
+        The jobs are without what they run (``spec``, ``parameters``), which is most of their rows: of thousands that wait, few need it.
+        """
+        statement = select(Job, Attempt).options(defer(Job.spec, raiseload=True), defer(Job.parameters, raiseload=True))
+        statement = statement.join(Attempt, Attempt.job_id == Job.id).where(Attempt.cleaned_at.is_(None))
         with self.database.read() as session:
             return [(job, attempt) for job, attempt in session.execute(statement.order_by(Job.created_at, Job.id, Attempt.number))]
 
