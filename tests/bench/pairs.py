@@ -43,10 +43,14 @@ class Figure:
         return f"{self.title}: ratio {self.ratio}, goal {self.goal} {'met' if self.met else 'NOT met'}: {sides}"
 
 
-def alternate(title: str, pairs: int, ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[list[float], list[float]]:
-    """Measure both sides ``pairs`` times, changing who goes first."""
+def alternate(
+    title: str, pairs: int, ours: Callable[[], float], theirs: Callable[[], float], *, rehearsed: bool = False
+) -> tuple[list[float], list[float]]:
+    """Measure both sides ``pairs`` times, changing who goes first; ``rehearsed``: after once that does not count (images are pulled)."""
     first: list[float] = []
     second: list[float] = []
+    if rehearsed:
+        print(f"{title}: not counted: {ours():.2f} against {theirs():.2f}", file=sys.stderr, flush=True)
     for number in range(pairs):
         sides = [(first, ours), (second, theirs)]
         for readings, measure in sides if number % 2 == 0 else reversed(sides):
