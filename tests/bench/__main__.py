@@ -118,7 +118,8 @@ GROUNDS = (
             "warm-start": lambda yard, pairs: [cold_start.on_a_warm_cluster(yard, pairs, "image-classification")],
         },
     ),
-    Ground("queue", waiting_jobs.queueing_yard, {"waiting-jobs": waiting_jobs.waiting_jobs}),
+    Ground("queue", waiting_jobs.held_queue, {"waiting-jobs": waiting_jobs.waiting_jobs}),
+    Ground("queue-memory", waiting_jobs.held_queue, {"waiting-memory": lambda queue, _: waiting_jobs.waiting_memory(queue)}),
     Ground(
         "installation", on_the_cluster.empty_cluster, {"install": lambda platform, pairs: [on_the_cluster.installation(platform, pairs)]}
     ),
@@ -133,7 +134,8 @@ def main() -> int:
         "figures",
         nargs="*",
         metavar="FIGURE",
-        help=f"of {', '.join(names)}; all when none is given. `cluster`, `queue`, `installation` need the Kubernetes of ./scripts/cluster",
+        help=f"of {', '.join(names)}; all when none is given. "
+        "`cluster`, `queue`, `queue-memory`, `installation` need the Kubernetes of ./scripts/cluster",
     )
     parser.add_argument("--pairs", type=int, default=7, help="pairs of readings per figure (default 7)")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, in place of earlier ones")

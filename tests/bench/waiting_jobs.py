@@ -6,6 +6,7 @@ import contextlib
 import json
 import secrets
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import kubernetes
 
 from tests.bench.cold_start import SHORT, IdenticalRayJob
 from tests.bench.goals import Goal
+from tests.bench.growth import Growth
 from tests.bench.pairs import Figure, alternate
 from tests.chaos.kubernetes import ClusterYard, cluster_yard, started_cluster
 from tests.cluster.kubectl import kubectl_of
@@ -25,7 +27,8 @@ from trainyard_api.engines.kubernetes.names import QUEUE
 from workbench.go_tools import KUBERNETES, build
 
 _EACH, _AT_ONCE = 150, 10
-_PEER = "bench.trainyard.dev/peer"
+_WAITING = [1_000, 3_000, 10_000]
+_CONTROLLER = "deployment/trainyard-controller"
 #: MiB of all processes of a container but this one.
 _MEMORY = """
 import os, pathlib, re
@@ -34,77 +37,109 @@ print(sum(int(re.search(r"VmRSS:\\s+(\\d+)", one)[1]) for one in found if "VmRSS
 """
 
 
+class HeldQueue:
+    """The queue of the yard's team, held, so that every RayJob put into it stays suspended; nothing but Kueue works on them."""
+
+    def __init__(self, yard: ClusterYard) -> None:
+        self.yard = yard
+        self.namespace = yard.platform.team_namespace
+        self.kubeconfig = yard.platform.kubeconfig
+        self._objects = kubernetes.client.CustomObjectsApi(kubernetes.config.new_client_from_config(str(self.kubeconfig)))
+
+    def hold(self) -> None:
+        """Let nothing of it go, and take KubeRay's operator away."""
+        for queue in self.yard.platform.names("clusterqueues"):
+            self.yard.platform.kubectl("patch", queue, "--type=merge", "--patch", '{"spec": {"stopPolicy": "Hold"}}')
+        self.yard.kubectl("scale", self.yard.operator, "--replicas=0")
+
+    def empty(self) -> None:
+        """Take all RayJobs away, and the controller, which would make them anew."""
+        self.yard.kubectl("scale", _CONTROLLER, "--replicas=0")
+        self._objects.delete_collection_namespaced_custom_object("ray.io", "v1", self.namespace, "rayjobs")
+        wait_for("the RayJobs to go", lambda: not self._count("ray.io", "v1", "rayjobs"), seconds=1200, every=1)
+
+    @property
+    def name(self) -> str:
+        """What a RayJob's label names it by."""
+        [queue] = self.yard.platform.names("localqueues", self.namespace)
+        return queue.rpartition("/")[2]
+
+    def submit(self, jobs: int) -> None:
+        """So many submissions, some at a time."""
+        parameters = {**SHORT["image-classification"], **self.yard.size}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda _: self.yard.client.submit("image-classification", parameters=parameters), range(jobs)))
+
+    def seconds(self, jobs: int, make: Callable[[], object]) -> float:
+        """Until there are so many RayJobs more; returns when the queue knows them, too."""
+        expected = self._count("ray.io", "v1", "rayjobs") + jobs
+        begun = time.monotonic()
+        make()
+        wait_for("every RayJob", lambda: self._count("ray.io", "v1", "rayjobs") >= expected, seconds=3600, every=0.1)
+        seconds = time.monotonic() - begun
+        wait_for(
+            "the queue to know them", lambda: self._count("kueue.x-k8s.io", "v1beta2", "workloads") >= expected, seconds=3600, every=0.5
+        )
+        return seconds
+
+    def memory(self) -> float:
+        """MiB of the API and the controller."""
+        return sum(
+            float(self.yard.kubectl("exec", one, "--", "python", "-c", _MEMORY)) for one in ("deployment/trainyard-api", _CONTROLLER)
+        )
+
+    def _count(self, group: str, version: str, kind: str) -> int:
+        page = self._objects.list_namespaced_custom_object(group, version, self.namespace, kind, limit=1)
+        return len(page["items"]) + int(page["metadata"].get("remainingItemCount") or 0)
+
+
 @contextlib.contextmanager
-def queueing_yard() -> Iterator[ClusterYard]:
+def held_queue() -> Iterator[HeldQueue]:
     """The chart with Kueue and a quota for its team, in whose queue everything waits. Raises ServerUnavailable."""
     kubeconfig = started_cluster()
     kueue = Platform(kubeconfig, kubectl_of(kubeconfig), [])
     kueue.install_kueue()
     try:
         with cluster_yard('--set-json=global.teams.default.quota={"cpu": "2", "memory": "8Gi"}') as yard:
-            yield yard
+            queue = HeldQueue(yard)
+            queue.hold()
+            try:
+                yield queue
+            finally:
+                queue.empty()
     finally:
         kueue.remove_kueue()
 
 
-def waiting_jobs(yard: ClusterYard, pairs: int) -> list[Figure | Goal]:
+def waiting_jobs(queue: HeldQueue, pairs: int) -> list[Figure]:
     """Suspended RayJobs made per second, ten submissions at a time, against a loop of `kubectl create`; all of them stay and wait."""
-    rendered, _ = IdenticalRayJob(yard).rendered("image-classification")
-    for queue in yard.platform.names("clusterqueues"):
-        yard.platform.kubectl("patch", queue, "--type=merge", "--patch", '{"spec": {"stopPolicy": "Hold"}}')
-    namespace = yard.platform.team_namespace
-    [queue] = yard.platform.names("localqueues", namespace)
-    labels = {QUEUE: queue.rpartition("/")[2], _PEER: "true"}
-    spec = {**rendered["spec"], "suspend": True}
-    objects = kubernetes.client.CustomObjectsApi(kubernetes.config.new_client_from_config(str(yard.platform.kubeconfig)))
+    rendered, _ = IdenticalRayJob(queue.yard).rendered("image-classification")
+    with tempfile.TemporaryDirectory() as folder:
+        spec = {**rendered["spec"], "suspend": True}
+        create = f"{build(KUBERNETES)['kubectl']} --kubeconfig={queue.kubeconfig} create --filename"
+        loop = f'for one in {folder}/*; do {create} "$one" || exit 1; done'
 
-    def count(group: str, version: str, kind: str) -> int:
-        page = objects.list_namespaced_custom_object(group, version, namespace, kind, limit=1)
-        return len(page["items"]) + int(page["metadata"].get("remainingItemCount") or 0)
+        def theirs() -> float:
+            for number in range(_EACH):
+                metadata = {"name": f"peer-{secrets.token_hex(6)}", "namespace": queue.namespace, "labels": {QUEUE: queue.name}}
+                (Path(folder) / f"{number}.json").write_text(json.dumps({**rendered, "metadata": metadata, "spec": spec}))
+            return _EACH / queue.seconds(_EACH, lambda: subprocess.run(["bash", "-c", loop], check=True, stdout=subprocess.DEVNULL))
 
-    def peers() -> list[object]:
-        page = objects.list_namespaced_custom_object("ray.io", "v1", namespace, "rayjobs", label_selector=_PEER, limit=1)
-        return list(page["items"])
-
-    def rate(make: Callable[[], object]) -> float:
-        expected = count("ray.io", "v1", "rayjobs") + _EACH
-        begun = time.monotonic()
-        make()
-        wait_for("every RayJob", lambda: count("ray.io", "v1", "rayjobs") >= expected, seconds=600, every=0.1)
-        seconds = time.monotonic() - begun
-        wait_for("the queue to know them", lambda: count("kueue.x-k8s.io", "v1beta2", "workloads") >= expected, seconds=600, every=0.5)
-        return _EACH / seconds
-
-    def submit(_: int) -> str:
-        return yard.client.submit("image-classification", parameters={**SHORT["image-classification"], **yard.size}).id
-
-    def ours() -> float:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return rate(lambda: list(pool.map(submit, range(_EACH))))
-
-    def theirs() -> float:
-        create = f"{build(KUBERNETES)['kubectl']} --kubeconfig={yard.platform.kubeconfig} create --filename"
-        with tempfile.TemporaryDirectory() as folder:
-            for _ in range(_EACH):
-                name = f"peer-{secrets.token_hex(6)}"
-                metadata = {"name": name, "namespace": namespace, "labels": labels}
-                (Path(folder) / f"{name}.json").write_text(json.dumps({**rendered, "metadata": metadata, "spec": spec}))
-            loop = f'for one in {folder}/*; do {create} "$one" || exit 1; done'
-            return rate(lambda: subprocess.run(["bash", "-c", loop], check=True, stdout=subprocess.DEVNULL))
-
-    def memory() -> float:
-        workloads = ("deployment/trainyard-api", "deployment/trainyard-controller")
-        return sum(float(yard.kubectl("exec", one, "--", "python", "-c", _MEMORY)) for one in workloads)
-
-    with yard.away(yard.operator):
-        before = memory()
-        first, second = alternate("waiting jobs", pairs, ours, theirs)
-        grown = memory() - before
-        # Before the operator is back: the finalizers that it would put on them would outlive it, and hold the namespace.
-        objects.delete_collection_namespaced_custom_object("ray.io", "v1", namespace, "rayjobs", label_selector=_PEER)
-        wait_for("the peer's RayJobs to go", lambda: not peers(), seconds=600, every=1)
+        first, second = alternate("waiting jobs", pairs, lambda: _EACH / queue.seconds(_EACH, lambda: queue.submit(_EACH)), theirs)
     peer = "a loop of `kubectl create` of the RayJob that the platform renders"
+    return [Figure("Suspended RayJobs made, 10 submissions at a time", "RayJobs/s", peer, first, second, 1.0, "higher")]
+
+
+def waiting_memory(queue: HeldQueue) -> list[Growth | Goal]:
+    """What the API and the controller hold while so many jobs wait."""
+    readings, there = [queue.memory()], 0
+    for jobs in _WAITING:
+        seconds = queue.seconds(jobs - there, lambda more=jobs - there: queue.submit(more))  # type: ignore[misc]
+        print(f"{jobs} jobs wait; the last {jobs - there} in {seconds:.0f} s", file=sys.stderr, flush=True)
+        there = jobs
+        readings.append(queue.memory())
+    [empty, *grown] = readings
     return [
-        Figure("Suspended RayJobs made, 10 submissions at a time", "RayJobs/s", peer, first, second, 1.0, "higher"),
-        Goal(f"Memory of the API and the controller, more after {pairs * _EACH} jobs that wait", "MiB", [grown], most=150),
+        Growth("Memory of the API and the controller", "MiB", "jobs that wait", _WAITING, [[one] for one in grown], most=0.2),
+        Goal(f"Memory of the API and the controller, more while {there:,} jobs wait", "MiB", [grown[-1] - empty], most=150),
     ]

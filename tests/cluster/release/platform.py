@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.cluster.images import push_images
 from tests.cluster.kubectl import Kubectl
+from tests.support.waiting import wait_for
 
 from trainyard import Client
 from workbench.charts.kueue import kueue_chart
@@ -83,7 +84,8 @@ class Platform:
         self.helm("upgrade", "--install", "kueue", str(kueue_chart()), *where, *arguments)
 
     def remove_kueue(self) -> None:
-        """Take it away again."""
+        """Take it away again, once it has let go of what waited in its queues."""
+        wait_for("Kueue to let go of its Workloads", lambda: not self.names("workloads"), seconds=600, every=1)
         self.helm("uninstall", "kueue", "--namespace=kueue-system", "--wait")
         self.kubectl("delete", "namespace", "kueue-system", "--timeout=240s")
 
