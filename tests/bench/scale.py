@@ -61,7 +61,7 @@ def _rounds(repeats: int) -> list[list[float]]:
             yard.settings = yard.settings.model_copy(update={"lease_seconds": 3600, "heartbeat_timeout_seconds": 3600})
             leader = yard.lead()
             jobs = [yard.submit(Script(seconds=None, beats=False)) for _ in range(count)]
-            leader.until_true("all to run", lambda jobs=jobs, yard=yard: all(yard.job(one).state is JobState.RUNNING for one in jobs[-1:]))
+            leader.until_true("all to run", lambda last=jobs[-1], yard=yard: yard.job(last).state is JobState.RUNNING, seconds=600)  # type: ignore[misc]
             readings.append(_milliseconds(leader.steps.round, 3 * repeats))
     return readings
 

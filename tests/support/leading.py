@@ -108,14 +108,14 @@ class Leader:
 
         return wait_for(f"{job_id} to become {' or '.join(states)}", probe, seconds=60)
 
-    def until_true(self, what: str, probe: Callable[[], object]) -> None:
+    def until_true(self, what: str, probe: Callable[[], object], *, seconds: float = 60) -> None:
         """Rounds until ``probe`` is true."""
 
         def round_and_probe() -> object:
             self.round()
             return probe()
 
-        wait_for(what, round_and_probe, seconds=60)
+        wait_for(what, round_and_probe, seconds=seconds)
 
 
 @contextmanager
