@@ -27,7 +27,7 @@ from trainyard_api.engines.kubernetes.names import QUEUE
 from workbench.go_tools import KUBERNETES, build
 
 _EACH, _AT_ONCE = 150, 10
-_WAITING = [1_000, 3_000, 10_000]
+_WAITING = [1_000, 2_500, 5_000]
 _CONTROLLER = "deployment/trainyard-controller"
 #: MiB of all processes of a container but this one.
 _MEMORY = """
