@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flask import Flask
 from tests.support.api_calls import ApiClient, finish, new_job, problems, ship, sse_events, start
 from tests.support.waiting import wait_for
 
+from trainyard_api.objects.base import ObjectInfo
 from trainyard_api.services.platform import Platform
 from trainyard_api.store.states import JobState
 
@@ -57,6 +59,28 @@ def test_only_the_needed_chunks_are_read(client: ApiClient, platform: Platform, 
     monkeypatch.setattr(platform.objects, "get_bytes", lambda key, **part: keys.append(key[-16:]) or get_bytes(key, **part))
     assert len(read(client, job_id, offset=350, limit=100)["content"]) == 50
     assert keys == ["000000000300.log", "000000000400.log"]
+
+
+def test_a_long_log_is_not_listed_as_a_whole(client: ApiClient, platform: Platform, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3000):
+        ship(platform, job_id, b"line %05d\n" % number, offset=11 * number)
+    ship(platform, job_id, b"hello\n", rank="driver")
+    sources = client.get(f"/jobs/{job_id}/logs/sources").json["items"]
+    assert [(one["rank"], one["size"]) for one in sources] == [("0", 33_000), ("driver", 6)]
+
+    listed: list[str] = []
+    objects = type(platform.objects).list
+
+    def counted(*arguments: object, **options: object) -> Iterator[ObjectInfo]:
+        for info in objects(*arguments, **options):  # type: ignore[arg-type]
+            listed.append(info.key)
+            yield info
+
+    monkeypatch.setattr(type(platform.objects), "list", counted)
+    monkeypatch.setattr("trainyard_api.services.log_files.CHUNK_BYTES", 22)
+    assert read(client, job_id, offset=-11)["content"] == "line 02999\n"
+    assert read(client, job_id, offset=11 * 1500, limit=22)["content"] == "line 01500\nline 01501\n"
+    assert len(listed) < 10
 
 
 def test_characters_are_never_cut(client: ApiClient, platform: Platform, job_id: str) -> None:

@@ -20,8 +20,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
         yield open_store(f"{request.getfixturevalue('s3_bucket_url')}/{uuid.uuid4().hex}/below")
 
 
-def keys(store: ObjectStore, prefix: str = "", after: str = "") -> list[str]:
-    return [info.key for info in store.list(prefix, after=after)]
+def keys(store: ObjectStore, prefix: str = "", after: str = "", limit: int | None = None) -> list[str]:
+    return [info.key for info in store.list(prefix, after=after, limit=limit)]
 
 
 def test_a_written_object_is_read_back_and_replaced(store: ObjectStore) -> None:
@@ -85,7 +85,19 @@ def test_listing_is_in_key_order_and_goes_on_after_a_key(store: ObjectStore) -> 
     assert keys(store, "a/", after="a/1") == ["a/10", "a/2"]
     assert keys(store, "a/", after="zzz") == []
     assert keys(store, "b/") == ["b/c/d/e", "b/c0"]
+    assert keys(store, "a/", limit=2) == ["a/1", "a/10"]
+    assert keys(store, after="a/1", limit=1) == ["a/10"]
     assert store.exists("a/1")
+
+
+def test_the_last_of_numbered_objects(store: ObjectStore) -> None:
+    assert store.last_numbered("logs/rank-0/", 3, ".log") is None
+    for name in ("000.log", "007.log", "010.log", "0100.log", "011.txt", "99.log", "zzz.log"):
+        store.put_bytes(f"logs/rank-0/{name}", name.encode())
+    store.put_bytes("logs/rank-00/999.log", b"")
+    last = store.last_numbered("logs/rank-0/", 3, ".log")
+    assert last == base.ObjectInfo("logs/rank-0/010.log", 7)
+    assert store.last_numbered("logs/rank-0/", 5, ".log") is None
 
 
 def test_more_objects_than_one_page(store: ObjectStore) -> None:
@@ -98,6 +110,10 @@ def test_more_objects_than_one_page(store: ObjectStore) -> None:
     store.put_bytes("jobs/10/logs/0.log", b"")
     assert keys(store, "jobs/1/") == made
     assert keys(store, "jobs/1/", after=made[1050]) == made[1051:]
+    assert keys(store, "jobs/1/", limit=1001) == made[:1001]
+    last = store.last_numbered("jobs/1/logs/", 5, ".log")
+    assert last is not None
+    assert (last.key, last.size) == (made[-1], 1)
     store.delete_prefix("jobs/1/")
     assert keys(store) == ["jobs/10/logs/0.log"]
 

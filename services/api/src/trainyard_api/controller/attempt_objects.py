@@ -11,6 +11,7 @@ from typing import Any
 
 from trainyard_api.failures import FailureKind
 from trainyard_api.objects.base import ObjectMissing, ObjectStore, ObjectStoreError
+from trainyard_api.services.log_files import LogFile
 from trainyard_api.store.models import Attempt, Job
 from trainyard_api.store.repository import TrainerEvent
 
@@ -91,12 +92,10 @@ def _kind(name: Any) -> FailureKind:
 
 def log_tail(objects: ObjectStore, job_id: str, attempt: int, count: int = 20) -> list[str]:
     """The last lines of rank 0, or of the driver when rank 0 wrote none. Raises ObjectStoreError."""
-    for rank in ("rank-0", "rank-driver"):
-        content = b""
-        for info in reversed(list(objects.list(f"{attempt_prefix(job_id, attempt)}/logs/{rank}/"))):
-            content = objects.get_bytes(info.key) + content
-            if len(content) > _TAIL_BYTES or content.count(b"\n") > 2 * count:
-                break
+    for rank in ("0", "driver"):
+        log = LogFile(objects, job_id, attempt, rank)
+        start = max(0, log.size() - _TAIL_BYTES)
+        content = b"".join(log.content([chunk for chunk in log.chunks_around(start, _TAIL_BYTES) if chunk.end > start]))
         lines = [clean(line) for line in content[-_TAIL_BYTES:].decode(errors="replace").splitlines() if line.strip()]
         if lines:
             return lines[-count:]

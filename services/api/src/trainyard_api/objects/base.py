@@ -1,6 +1,7 @@
 """What every object store can do; keys are relative POSIX paths below the store's URL."""
 
 import errno
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from urllib.parse import unquote, urlsplit
 #: How the names of unfinished files begin; no key has such a part.
 PARTIAL = ".partial-"
 _PIECE_BYTES = 4 * 1024**2
+#: What S3 lists in one request.
+_LISTED = 1000
 
 
 class ObjectStoreError(Exception):
@@ -68,8 +71,8 @@ class ObjectStore(ABC):
         """Copy the object to a local file. Raises ObjectMissing."""
 
     @abstractmethod
-    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
-        """Objects whose key starts with ``prefix`` and sorts after ``after``, in key order."""
+    def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
+        """Objects whose key starts with ``prefix`` and sorts after ``after``, in key order; the first ``limit`` of them."""
 
     @abstractmethod
     def delete_prefix(self, prefix: str) -> None:
@@ -90,8 +93,33 @@ class ObjectStore(ABC):
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
-        first = next(iter(self.list(check_key(key))), None)  # the key itself sorts before all that start with it
+        first = next(self.list(check_key(key), limit=1), None)  # the key itself sorts before all that start with it
         return first is not None and first.key == key
+
+    def last_numbered(self, folder: str, digits: int, suffix: str) -> ObjectInfo | None:
+        """Of the objects ``<folder><number of so many digits><suffix>`` the one with the highest number; ``folder`` ends in "/".
+
+        Of more than a thousand it lists few: it doubles the number behind which it looks until nothing is there, then halves the rest.
+        """
+        name, begin = numbered(folder, digits, suffix), len(folder)
+        page = [*self.list(folder, limit=_LISTED)]
+        last = next((info for info in reversed(page) if name.match(info.key)), None)
+        if len(page) < _LISTED or last is None:
+            return last
+        step = int(last.key[begin : begin + digits]) + 1
+        near, above = step // 2, 10**digits  # some hundred objects; nothing has a higher number
+        while above - (low := int(last.key[begin : begin + digits])) > near:
+            middle = min(low + step, (low + above) // 2)
+            following = next(self.list(folder, after=f"{folder}{middle:0{digits}d}{suffix}", limit=1), None)
+            if following is None:
+                above = middle
+            elif name.match(following.key):
+                last, step = following, 2 * step
+            else:
+                break
+        for info in self.list(folder, after=last.key):
+            last = info if name.match(info.key) else last
+        return last
 
     def uri(self, key: str) -> str:
         """The object's full URL, as the trainer gets it."""
@@ -114,6 +142,11 @@ def check_prefix(prefix: str) -> str:
         raise ValueError(f"not an object key: {prefix!r}")
     prefix.encode()  # half a character has no name on disk or on S3
     return prefix
+
+
+def numbered(folder: str, digits: int, suffix: str) -> re.Pattern[str]:
+    """Keys of objects that are numbered in a folder."""
+    return re.compile(rf"{re.escape(folder)}[0-9]{{{digits}}}{re.escape(suffix)}\Z")
 
 
 def open_store(url: str) -> ObjectStore:

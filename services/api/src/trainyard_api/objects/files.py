@@ -1,5 +1,6 @@
 """Objects as files below one directory."""
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from trainyard_api.objects.base import (
     check_key,
     check_prefix,
     failed,
+    numbered,
 )
 
 _DELETE_TRIES = 10
@@ -74,32 +76,47 @@ class FileStore(ObjectStore):
         except OSError as error:
             raise failed(f"cannot copy {key} to {path}: {error.strerror}", error) from error
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         """See ObjectStore."""
         folder, _, start = check_prefix(prefix).rpartition("/")
         try:
-            yield from self._walk(self.root / folder, f"{folder}/" if folder else "", start, after)
+            yield from itertools.islice(self._walk(self.root / folder, f"{folder}/" if folder else "", start, after), limit)
         except OSError as error:
             raise failed(f"cannot list {prefix}: {error.strerror}", error) from error
 
     def _walk(self, folder: Path, key: str, start: str, after: str) -> Iterator[ObjectInfo]:
         try:
-            entries = [*os.scandir(folder)]
+            entries = [
+                entry
+                for entry in os.scandir(folder)
+                if entry.name.startswith(start)
+                and (f"{key}{entry.name}/" > after or after.startswith(f"{key}{entry.name}/"))
+                and not entry.name.startswith(PARTIAL)
+            ]
         except (FileNotFoundError, NotADirectoryError):
             return
         # S3's order: a folder sorts with its slash.
         for entry in sorted(entries, key=lambda item: item.name + "/" if item.is_dir() else item.name):
-            if not entry.name.startswith(start) or entry.name.startswith(PARTIAL):
-                continue
             name = key + entry.name
             if entry.is_dir():
-                if f"{name}/" > after or after.startswith(f"{name}/"):
-                    yield from self._walk(Path(entry.path), f"{name}/", "", after)
+                yield from self._walk(Path(entry.path), f"{name}/", "", after)
             elif name > after:
                 try:
                     yield ObjectInfo(name, entry.stat().st_size)
                 except FileNotFoundError:
                     continue
+
+    def last_numbered(self, folder: str, digits: int, suffix: str) -> ObjectInfo | None:
+        """See ObjectStore; one look at the folder's names."""
+        name = numbered("", digits, suffix)
+        try:
+            with os.scandir(self.root / check_prefix(folder)) as entries:
+                last = max((entry for entry in entries if name.match(entry.name)), key=lambda entry: entry.name, default=None)
+            return None if last is None else ObjectInfo(folder + last.name, last.stat().st_size)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise failed(f"cannot list {folder}: {error.strerror}", error) from error
 
     def delete_prefix(self, prefix: str) -> None:
         """See ObjectStore."""

@@ -1,5 +1,6 @@
 """Objects in an S3 bucket; endpoint and credentials come from the AWS_* variables that boto3 reads."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,20 +77,21 @@ class S3Store(ObjectStore):
         with _translated(key):
             self._client.download_file(self.bucket, self._key(key), str(path))
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+    def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         """See ObjectStore; folder markers, which some clients make (pyarrow, for instance), are no objects."""
-        for name, size in self._names(prefix, after):
-            if not name.endswith("/"):
-                yield ObjectInfo(name.removeprefix(self.prefix), size)
+        objects = ((name, size) for name, size in self._names(prefix, after, limit) if not name.endswith("/"))
+        for name, size in itertools.islice(objects, limit):
+            yield ObjectInfo(name.removeprefix(self.prefix), size)
 
-    def _names(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
-        """Names in the bucket with their sizes, folder markers too."""
+    def _names(self, prefix: str, after: str = "", at_once: int | None = None) -> Iterator[tuple[str, int]]:
+        """Names in the bucket with their sizes, folder markers too; so many per request, or as many as the store gives."""
         name = self.prefix + check_prefix(prefix)
         with _translated(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket,
                 Prefix=name,
                 StartAfter=self.prefix + after if after else "",
+                PaginationConfig={"PageSize": at_once} if at_once else {},
             )
             for page in pages:
                 for item in page.get("Contents", []):

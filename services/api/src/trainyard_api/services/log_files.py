@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from trainyard_api.objects import ObjectStore
 
-_CHUNK = re.compile(r"(\d{12})\.log\Z")
+_DIGITS, _SUFFIX = 12, ".log"
+_CHUNK = re.compile(rf"([0-9]{{{_DIGITS}}}){re.escape(_SUFFIX)}\Z")
+#: No chunk is larger.
+CHUNK_BYTES = 1 << 20
+#: Chunks listed at a time; the rest of a rank's that has more is passed over where only its end is asked for.
+_LISTED = 1000
 _RANK = re.compile(r"rank-(driver|\d{1,6})\Z")
 
 
@@ -34,17 +39,31 @@ class LogFile:
         """Where its chunks are."""
         return f"{logs_prefix(self.job_id, self.attempt)}rank-{self.rank}/"
 
-    def chunks(self, *, since: int = 0) -> list[Chunk]:
-        """The chunks in order, from the one that starts at byte ``since``. Raises ObjectStoreError."""
+    def size(self) -> int:
+        """Bytes up to the end of the last chunk. Raises ObjectStoreError."""
+        last = self.objects.last_numbered(self.prefix, _DIGITS, _SUFFIX)
+        return 0 if last is None else int(last.key.removeprefix(self.prefix)[:_DIGITS]) + last.size
+
+    def chunks(self, *, since: int = 0, until: int | None = None) -> list[Chunk]:
+        """The chunks in order, from the first that starts at byte ``since`` or later to the first that starts at ``until`` or later.
+
+        Raises ObjectStoreError.
+        """
         after = f"{self.prefix}{since - 1:012d}.log" if since > 0 else ""
         found = []
         for info in self.objects.list(self.prefix, after=after):
             match = _CHUNK.match(info.key.removeprefix(self.prefix))
             if match:
                 found.append((info.key, int(match[1]), info.size))
+                if until is not None and found[-1][1] >= until:
+                    break
         starts = [start for _, start, _ in found[1:]]
         ends = [min(start + size, following) for (_, start, size), following in zip(found, [*starts, 10**13], strict=False)]
         return [Chunk(key, start, end) for (key, start, _), end in zip(found, ends, strict=True)]
+
+    def chunks_around(self, offset: int, limit: int) -> list[Chunk]:
+        """Those that may hold some of ``limit`` bytes from ``offset`` on, or the next one there is. Raises ObjectStoreError."""
+        return self.chunks(since=max(0, offset - CHUNK_BYTES), until=offset + limit)
 
     def read(self, chunks: Sequence[Chunk], offset: int, limit: int) -> tuple[int, bytes]:
         """At most ``limit`` bytes from ``offset`` on and where they really start: later, when the bytes at ``offset`` were never shipped.
@@ -80,12 +99,21 @@ def logs_prefix(job_id: str, attempt: int) -> str:
 
 def log_sizes(objects: ObjectStore, job_id: str, attempt: int) -> dict[str, int]:
     """Size in bytes of every log of the attempt by rank: numbers first, the driver last. Raises ObjectStoreError."""
-    prefix, sizes = logs_prefix(job_id, attempt), dict[str, int]()
-    for info in objects.list(prefix):
-        folder, _, name = info.key.removeprefix(prefix).partition("/")
-        rank, chunk = _RANK.match(folder), _CHUNK.match(name)
-        if rank and chunk:
-            sizes[rank[1]] = max(sizes.get(rank[1], 0), int(chunk[1]) + info.size)
+    prefix, sizes, after = logs_prefix(job_id, attempt), dict[str, int](), ""
+    while True:
+        page = list(objects.list(prefix, after=after, limit=_LISTED))
+        for info in page:
+            folder, _, name = info.key.removeprefix(prefix).partition("/")
+            rank, chunk = _RANK.match(folder), _CHUNK.match(name)
+            if rank and chunk:
+                sizes[rank[1]] = max(sizes.get(rank[1], 0), int(chunk[1]) + info.size)
+        if len(page) < _LISTED:
+            break
+        after = page[-1].key
+        if rank:
+            log = LogFile(objects, job_id, attempt, rank[1])
+            sizes[rank[1]] = log.size()
+            after = max(after, f"{log.prefix}~")
     return dict(sorted(sizes.items(), key=lambda item: (item[0] == "driver", item[0].zfill(6))))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainyard_api.services.errors import Missing
 from trainyard_api.services.following import Batch, StreamItem, attempt_is_over, bad_position, job_is_over
-from trainyard_api.services.log_files import LogFile, log_sizes, skip_to_character, whole_part
+from trainyard_api.services.log_files import CHUNK_BYTES, LogFile, log_sizes, skip_to_character, whole_part
 from trainyard_api.services.platform import Platform
 from trainyard_api.store.models import Attempt, Job
 
@@ -63,9 +63,9 @@ def read_log(platform: Platform, job_id: str, *, attempt: int | None, rank: str,
     number, row = _attempt(platform, job, attempt, rank)
     over = row is not None and attempt_is_over(row)
     log = LogFile(platform.objects, job.id, number, rank)
-    chunks = log.chunks()
-    size = chunks[-1].end if chunks else 0
-    start, content = log.read(chunks, max(0, size + offset) if offset < 0 else offset, limit)
+    size = log.size()
+    position = max(0, size + offset) if offset < 0 else offset
+    start, content = log.read(log.chunks_around(position, limit), position, limit)
     if offset < 0:
         skipped = skip_to_character(content)
         start, content = start + skipped, content[skipped:]
@@ -109,11 +109,9 @@ class LogFollower:
         number, offset = int(match[1]), int(match[2])
         if not 1 <= number <= max(1, job.attempt) or self._only not in (None, number):
             raise bad_position(position)
-        chunks = self._log(number).chunks()
-        if offset > (chunks[-1].end if chunks else 0):
+        if offset > self._log(number).size():
             raise bad_position(position)
-        self._attempt, self._offset = number, offset
-        self._chunk_start = max((chunk.start for chunk in chunks if chunk.start <= offset), default=0)
+        self._attempt, self._offset, self._chunk_start = number, offset, max(0, offset - CHUNK_BYTES)
 
     def _log(self, number: int) -> LogFile:
         return LogFile(self._objects, self._job_id, number, self._rank)
@@ -141,7 +139,7 @@ class LogFollower:
 
     def _read(self, *, last: bool) -> list[StreamItem]:
         log = self._log(self._attempt)
-        chunks = log.chunks(since=self._chunk_start)
+        chunks = log.chunks(since=self._chunk_start, until=self._offset + _PIECE_BYTES)
         if not chunks:
             return []
         start, content = log.read(chunks, self._offset, _PIECE_BYTES)
