@@ -121,7 +121,9 @@ class Platform(RuleBasedStateMachine):
             words = None if failure is None else "it failed"
             self.yard.engine.finish(submission_id, words, writes_result=writes_result, kind=failure or FailureKind.USER)
 
-    @precondition(lambda self: all(attempt.handle for _, attempt in self.api.uncleaned_attempts()))
+    @precondition(
+        lambda self: all(one.handle for one in (*(attempt for _, attempt in self.api.uncleaned_attempts()), *self.api.warm_clusters()))
+    )
     @rule()
     def the_engine_forgets_everything(self) -> None:
         self.yard.engine.lose()

@@ -100,7 +100,7 @@ class Controller:
         term.end()
 
     def _pause(self, stop: threading.Event, round_seconds: float) -> None:
-        """Until the next round is due or the engine has news; at most half of the time is spent in rounds."""
+        """Until the next round is due or the engine has news; half of the time is left while rounds are shorter than the poll."""
         longest = self._settings.poll_seconds
         least = min(longest, max(_BURST_SECONDS, round_seconds))
         self._engine.news.wait(longest - least)
