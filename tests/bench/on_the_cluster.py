@@ -37,7 +37,7 @@ _LATE = (
 _LAST = (
     "Helm applies KubeRay's definitions first: 5 s until the first pod is asked for. The containers of seven pods start within 3 s more, "
     "PostgreSQL takes 4 s for an empty database, and what needs it then has 5 s of work on two cores: MLflow makes its tables (2 s), the "
-    "API and the controller make theirs and are imported. The parts that wait import beside PostgreSQL's start already."
+    "controller makes its own, and all of them are imported. The parts that wait import beside PostgreSQL's start already."
 )
 #: As `torchrun` would start them, which needs a PyTorch with libuv; the image's has none.
 _RENDEZVOUS = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "WORLD_SIZE": "2", "USE_LIBUV": "0", "OMP_NUM_THREADS": "1"}

@@ -68,6 +68,31 @@ def fill_runs(config: PlatformConfig, count: int, points: int) -> list[str]:
     return ids
 
 
+def fill_experiment(config: PlatformConfig, count: int) -> str:
+    """An experiment of MLflow with so many finished runs, of which a thousandth failed, without tags, parameters or metrics; its id."""
+    with httpx.Client(base_url=f"{config.mlflow_url}/api/2.0/mlflow", timeout=60, trust_env=False) as mlflow:
+        name = {"name": f"bench-{secrets.token_hex(4)}"}
+        experiment = str(mlflow.post("/experiments/create", json=name).raise_for_status().json()["experiment_id"])
+        made = mlflow.post("/runs/create", json={"experiment_id": experiment}).raise_for_status().json()["run"]["info"]["run_id"]
+    with closing(sqlite3.connect(config.state_dir / "mlflow.db", timeout=60)) as database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute("SELECT * FROM runs WHERE run_uuid = ?", (made,)).fetchone())
+        rows = (
+            {
+                **row,
+                "run_uuid": f"{number:032x}",
+                "name": f"run-{number}",
+                "status": "FAILED" if number % 1000 == 7 else "FINISHED",
+                "start_time": row["start_time"] + number,
+                "end_time": row["start_time"] + number,
+            }
+            for number in range(count)
+        )
+        database.executemany(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})", rows)
+        database.commit()
+    return experiment
+
+
 def _row(
     job_id: str,
     name: str,
