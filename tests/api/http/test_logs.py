@@ -83,6 +83,16 @@ def test_a_long_log_is_not_listed_as_a_whole(client: ApiClient, platform: Platfo
     assert len(listed) < 10
 
 
+def test_a_chunk_may_be_larger_than_trainers_make_them(client: ApiClient, platform: Platform, job_id: str) -> None:
+    lines = b"".join(b"line %06d\n" % number for number in range(200_000))
+    ship(platform, job_id, lines)
+    assert read(client, job_id, offset=-12)["content"] == "line 199999\n"
+    assert read(client, job_id, offset=12 * 150_000, limit=12)["content"] == "line 150000\n"
+    finish(platform, job_id)
+    [piece, *_] = sse_events(client.get(f"/jobs/{job_id}/logs/stream", headers={"Last-Event-ID": f"1:{12 * 199_999}"}).text)
+    assert json.loads(piece["data"])["content"] == "line 199999\n"
+
+
 def test_characters_are_never_cut(client: ApiClient, platform: Platform, job_id: str) -> None:
     text = "a\u00e9\u20ac\U0001f600b"
     ship(platform, job_id, text.encode())

@@ -9,7 +9,7 @@ from trainyard_api.objects import ObjectStore
 
 _DIGITS, _SUFFIX = 12, ".log"
 _CHUNK = re.compile(rf"([0-9]{{{_DIGITS}}}){re.escape(_SUFFIX)}\Z")
-#: No chunk is larger.
+#: What a trainer puts into a chunk at the most.
 CHUNK_BYTES = 1 << 20
 #: Chunks listed at a time; the rest of a rank's that has more is passed over where only its end is asked for.
 _LISTED = 1000
@@ -63,7 +63,11 @@ class LogFile:
 
     def chunks_around(self, offset: int, limit: int) -> list[Chunk]:
         """Those that may hold some of ``limit`` bytes from ``offset`` on, or the next one there is. Raises ObjectStoreError."""
-        return self.chunks(since=max(0, offset - CHUNK_BYTES), until=offset + limit)
+        since = max(0, offset - CHUNK_BYTES)
+        chunks = self.chunks(since=since, until=offset + limit)
+        if since and (not chunks or chunks[0].start > offset):  # a larger chunk, or one that was never shipped
+            chunks = self.chunks(until=offset + limit)
+        return chunks
 
     def read(self, chunks: Sequence[Chunk], offset: int, limit: int) -> tuple[int, bytes]:
         """At most ``limit`` bytes from ``offset`` on and where they really start: later, when the bytes at ``offset`` were never shipped.

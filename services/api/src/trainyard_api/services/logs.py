@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trainyard_api.services.errors import Missing
 from trainyard_api.services.following import Batch, StreamItem, attempt_is_over, bad_position, job_is_over
-from trainyard_api.services.log_files import CHUNK_BYTES, LogFile, log_sizes, skip_to_character, whole_part
+from trainyard_api.services.log_files import LogFile, log_sizes, skip_to_character, whole_part
 from trainyard_api.services.platform import Platform
 from trainyard_api.store.models import Attempt, Job
 
@@ -65,7 +65,7 @@ def read_log(platform: Platform, job_id: str, *, attempt: int | None, rank: str,
     log = LogFile(platform.objects, job.id, number, rank)
     size = log.size()
     position = max(0, size + offset) if offset < 0 else offset
-    start, content = log.read(log.chunks_around(position, limit), position, limit)
+    start, content = log.read(log.chunks_around(position, limit) if position < size else [], position, limit)
     if offset < 0:
         skipped = skip_to_character(content)
         start, content = start + skipped, content[skipped:]
@@ -109,9 +109,11 @@ class LogFollower:
         number, offset = int(match[1]), int(match[2])
         if not 1 <= number <= max(1, job.attempt) or self._only not in (None, number):
             raise bad_position(position)
-        if offset > self._log(number).size():
+        log = self._log(number)
+        if offset > log.size():
             raise bad_position(position)
-        self._attempt, self._offset, self._chunk_start = number, offset, max(0, offset - CHUNK_BYTES)
+        self._attempt, self._offset = number, offset
+        self._chunk_start = max((chunk.start for chunk in log.chunks_around(offset, 1) if chunk.start <= offset), default=0)
 
     def _log(self, number: int) -> LogFile:
         return LogFile(self._objects, self._job_id, number, self._rank)
