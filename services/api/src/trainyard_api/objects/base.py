@@ -145,8 +145,8 @@ def check_prefix(prefix: str) -> str:
 
 
 def numbered(folder: str, digits: int, suffix: str) -> re.Pattern[str]:
-    """Keys of objects that are numbered in a folder."""
-    return re.compile(rf"{re.escape(folder)}[0-9]{{{digits}}}{re.escape(suffix)}\Z")
+    """Keys of objects that are numbered in a folder; the number is the group."""
+    return re.compile(rf"{re.escape(folder)}([0-9]{{{digits}}}){re.escape(suffix)}\Z")
 
 
 def open_store(url: str) -> ObjectStore:

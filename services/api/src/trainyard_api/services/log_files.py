@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trainyard_api.objects import ObjectStore
+from trainyard_api.objects.base import numbered
 
 _DIGITS, _SUFFIX = 12, ".log"
-_CHUNK = re.compile(rf"([0-9]{{{_DIGITS}}}){re.escape(_SUFFIX)}\Z")
+_CHUNK = numbered("", _DIGITS, _SUFFIX)
 #: What a trainer puts into a chunk at the most.
 CHUNK_BYTES = 1 << 20
 #: Chunks listed at a time; the rest of a rank's that has more is passed over where only its end is asked for.
@@ -49,7 +50,7 @@ class LogFile:
 
         Raises ObjectStoreError.
         """
-        after = f"{self.prefix}{since - 1:012d}.log" if since > 0 else ""
+        after = f"{self.prefix}{since - 1:0{_DIGITS}d}{_SUFFIX}" if since > 0 else ""
         found = []
         for info in self.objects.list(self.prefix, after=after):
             match = _CHUNK.match(info.key.removeprefix(self.prefix))
