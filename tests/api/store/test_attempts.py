@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from tests.support.jobs import new_job
 
 from trainyard_api.store.database import Database
@@ -33,6 +33,14 @@ def test_attempts_are_numbered_and_each_holds_resources_until_it_is_cleaned_up(r
     assert (owner.id, left.submission_id) == (job.id, second.submission_id)
     stored = repository.list_attempts(job.id)[0]
     assert (stored.outcome, stored.reason, stored.failed_rank, stored.tail) == ("failed", "why", 1, ["a", "\u0000b"])
+
+
+def test_what_jobs_run_is_not_read_with_all_that_may_run(repository: Repository) -> None:
+    job, _ = repository.create_job(new_job())
+    repository.start_attempt(job.id, S.QUEUED, 1)
+    [(owner, _)] = repository.uncleaned_attempts()
+    assert {"spec", "parameters"} <= inspect(owner).unloaded
+    assert repository.get_job(owner.id).spec == job.spec
 
 
 def test_an_attempt_of_a_job_that_has_moved_on_is_not_started(repository: Repository) -> None:
