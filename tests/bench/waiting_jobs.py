@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 
 import kubernetes
@@ -55,8 +56,16 @@ class HeldQueue:
     def empty(self) -> None:
         """Take all RayJobs away, and the controller, which would make them anew."""
         self.yard.kubectl("scale", _CONTROLLER, "--replicas=0")
-        self._objects.delete_collection_namespaced_custom_object("ray.io", "v1", self.namespace, "rayjobs")
-        wait_for("the RayJobs to go", lambda: not self._count("ray.io", "v1", "rayjobs"), seconds=1200, every=1)
+        wait_for("the RayJobs to go", self._gone, seconds=1200, every=1)
+
+    def _gone(self) -> bool:
+        """Whether no RayJob is left; the API server takes away as many at a time as it can within a minute."""
+        try:
+            self._objects.delete_collection_namespaced_custom_object("ray.io", "v1", self.namespace, "rayjobs")
+        except kubernetes.client.ApiException as error:
+            if error.status != HTTPStatus.GATEWAY_TIMEOUT:
+                raise
+        return not self._count("ray.io", "v1", "rayjobs")
 
     @property
     def name(self) -> str:
@@ -84,9 +93,11 @@ class HeldQueue:
 
     def memory(self) -> float:
         """MiB of the API and the controller."""
-        return sum(
-            float(self.yard.kubectl("exec", one, "--", "python", "-c", _MEMORY)) for one in ("deployment/trainyard-api", _CONTROLLER)
-        )
+        found = {
+            one: float(self.yard.kubectl("exec", one, "--", "python", "-c", _MEMORY)) for one in ("deployment/trainyard-api", _CONTROLLER)
+        }
+        print(", ".join(f"{one}: {mib:.0f} MiB" for one, mib in found.items()), file=sys.stderr, flush=True)
+        return sum(found.values())
 
     def _count(self, group: str, version: str, kind: str) -> int:
         page = self._objects.list_namespaced_custom_object(group, version, self.namespace, kind, limit=1)

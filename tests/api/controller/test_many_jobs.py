@@ -57,7 +57,7 @@ def test_fifty_jobs_at_once(dialect: str, tmp_path: Path, request: pytest.Fixtur
                 assert len(seen) == len(set(seen))
             ids = {given.id for given in jobs}
             assert sorted(listed(yard.repository)) == sorted(ids)
-            wait_for("every job to be settled", lambda: not yard.repository.unsettled_jobs(), seconds=60, every=0.1)
+            wait_for("every job to be settled", lambda: all(yard.job(job_id).settled_at for job_id in ids), seconds=60, every=0.1)
         finally:
             stop.set()
             controller.join(timeout=30)

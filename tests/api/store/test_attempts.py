@@ -28,6 +28,8 @@ def test_attempts_are_numbered_and_each_holds_resources_until_it_is_cleaned_up(r
     assert (moved.state, moved.reason, moved.started_at is not None) == (S.RETRYING, "why", True)
     _, second = repository.start_attempt(job.id, S.RETRYING, 1)
     assert [attempt.number for _, attempt in repository.uncleaned_attempts()] == [1, 2]
+    repository.update_attempt(job.id, 2, handle={"submission_id": "another's"})
+    assert repository.known_submissions() == {first.submission_id, second.submission_id, "another's"}
     repository.update_attempt(job.id, 1, cleaned_at=utcnow())
     [(owner, left)] = repository.uncleaned_attempts()
     assert (owner.id, left.submission_id) == (job.id, second.submission_id)

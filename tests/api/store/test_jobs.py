@@ -157,7 +157,28 @@ def test_a_job_retried_meanwhile_is_not_settled(repository: Repository) -> None:
     repository.settle_job(job.id, first_end)
     repository.request_cancel(job.id)
     repository.settle_job(job.id, first_end)
-    assert [unsettled.id for unsettled in repository.unsettled_jobs()] == [job.id]
+    assert [left.id for left in repository.jobs_to_track()] == [job.id]
+
+
+def test_jobs_to_track_are_those_whose_run_may_lack_something(repository: Repository) -> None:
+    def tracked() -> bool:
+        return [left.id for left in repository.jobs_to_track()] == [job.id]
+
+    job, _ = repository.create_job(new_job())
+    assert tracked()  # the run itself
+    repository.update_job(job.id, mlflow_run_id="run")
+    assert not tracked()
+    started, _ = repository.start_attempt(job.id, JobState.QUEUED, 1)
+    assert not tracked()
+    repository.finish_attempt(started, JobState.RETRYING, outcome="failed", reason="lost")
+    assert tracked()  # what the lost attempt left
+    repository.start_attempt(job.id, JobState.RETRYING, 1)
+    assert tracked()  # that it goes on
+    repository.request_cancel(job.id)
+    repository.transition(job.id, JobState.STARTING, JobState.CANCELLED, finished_at=utcnow())
+    assert tracked()  # its end
+    repository.settle_job(job.id, repository.get_job(job.id).finished_at)
+    assert not tracked()
 
 
 def test_waiting_jobs_are_the_oldest_first_and_leave_out_backoff(repository: Repository) -> None:

@@ -120,7 +120,7 @@ def test_a_late_page_starts_at_its_row(repository: Repository) -> None:
 
 def test_the_controllers_questions_read_only_what_is_open(repository: Repository) -> None:
     for ask, index, count in (
-        (repository.unsettled_jobs, "ix_jobs_unsettled", 20),
+        (repository.jobs_to_track, "ix_jobs_unsettled", 20),
         (repository.waiting_jobs, "ix_jobs_", 20),
         (repository.uncleaned_attempts, "ix_attempts_uncleaned", 5),
     ):

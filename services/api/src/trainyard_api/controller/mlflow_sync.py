@@ -55,9 +55,9 @@ class MlflowSync:
                 away = min(away + 1, 5)
 
     def round(self) -> None:
-        """Bring every unsettled job's run up to date. Raises TrackingUnavailable, LeaseLost."""
+        """Bring the run of every job up to date that may lack something. Raises TrackingUnavailable, LeaseLost."""
         troubles: list[Exception] = []
-        for job in self._repository.unsettled_jobs():
+        for job in self._repository.jobs_to_track():
             try:
                 self._update(job)
             except (TrackingUnavailable, ObjectStoreError) as error:
@@ -102,7 +102,7 @@ class MlflowSync:
             **{key: str(value) for key, value in job.tags.items()},
         }
         experiment, run_id = self._tracking.ensure_run(
-            job.id, job.name, job.created_at, flatten(job.parameters), {k: v for k, v in tags.items() if v}
+            job.id, job.name, job.created_at, flatten(self._repository.get_job(job.id).parameters), {k: v for k, v in tags.items() if v}
         )
         # The trainer looks here when it was started before the run was made.
         self._objects.put_bytes(f"jobs/{job.id}/mlflow_run_id", run_id.encode())

@@ -77,6 +77,12 @@ class Steps:
 
     def round(self) -> None:
         """Go once round everything. Raises LeaseLost and SQLAlchemyError; whatever one job meets does not stop the others."""
+        self._go_round_attempts()
+        if self._capacity is not None:
+            self._starts.place(self._capacity, self._statuses, self._guarded)
+        self._orphans.look(self._known_submissions, self._guarded)
+
+    def _go_round_attempts(self) -> None:
         placed = self._repository.uncleaned_attempts()
         self._warm.look(self._guarded)
         self._refresh_capacity(placed)
@@ -86,9 +92,6 @@ class Steps:
                     self._guarded(job.id, lambda job=job, attempt=attempt: self._follow(job, attempt))  # type: ignore[misc]
                 else:
                     self._guarded(job.id, lambda attempt=attempt: self._clean_up(attempt))  # type: ignore[misc]
-        if self._capacity is not None:
-            self._starts.place(self._capacity, self._statuses, self._guarded)
-        self._orphans.look(self._known_submissions, self._guarded)
 
     def _runs(self, attempt: Attempt) -> bool:
         """Whether its driver was at work when the engine was last asked, and is to be."""
@@ -96,13 +99,8 @@ class Steps:
         return status is not None and status.phase is Phase.RUNNING and attempt.stop_requested_at is None
 
     def _known_submissions(self) -> set[str]:
-        """Of all that may still run: attempts, also where one goes on in another's place, and warm clusters."""
-        attempts = self._repository.uncleaned_attempts()
-        return {
-            *(_handle(attempt)["submission_id"] for _, attempt in attempts),
-            *(attempt.submission_id for _, attempt in attempts),
-            *(cluster.submission_id for cluster in self._repository.warm_clusters()),
-        }
+        """Of all that may still run: attempts and warm clusters."""
+        return {*self._repository.known_submissions(), *(cluster.submission_id for cluster in self._repository.warm_clusters())}
 
     def _guarded(self, job_id: str, step: Callable[[], None]) -> None:
         self._term.keep()

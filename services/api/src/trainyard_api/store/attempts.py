@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from trainyard_api.store.errors import NotFound
 from trainyard_api.store.lease import Lease, check_lease
-from trainyard_api.store.models import Attempt, Event, Job, WarmCluster, utcnow
+from trainyard_api.store.models import WITHOUT_CONTENT, Attempt, Event, Job, WarmCluster, utcnow
 from trainyard_api.store.states import JobState
 from trainyard_api.store.transactions import Records, append_event, find_job, move_job
 
@@ -141,12 +141,19 @@ class Attempts(Records):
     def uncleaned_attempts(self) -> list[tuple[Job, Attempt]]:
         """Every attempt of which something may still run, with its job, oldest job first.
 
-        The jobs are without what they run (``spec``, ``parameters``), which is most of their rows: of thousands that wait, few need it.
+        The jobs are without what they run (``spec``, ``parameters``).
         """
-        statement = select(Job, Attempt).options(defer(Job.spec, raiseload=True), defer(Job.parameters, raiseload=True))
-        statement = statement.join(Attempt, Attempt.job_id == Job.id).where(Attempt.cleaned_at.is_(None))
+        statement = (
+            select(Job, Attempt).options(*WITHOUT_CONTENT).join(Attempt, Attempt.job_id == Job.id).where(Attempt.cleaned_at.is_(None))
+        )
         with self.database.read() as session:
             return [(job, attempt) for job, attempt in session.execute(statement.order_by(Job.created_at, Job.id, Attempt.number))]
+
+    def known_submissions(self) -> set[str]:
+        """The submission ids of every attempt of which something may still run; of two, where one goes on in another's place."""
+        statement = select(Attempt.submission_id, Attempt.handle).where(Attempt.cleaned_at.is_(None))
+        with self.database.read() as session:
+            return {name for own, handle in session.execute(statement) for name in (own, (handle or {}).get("submission_id", own))}
 
     def list_events(self, job_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """Timeline entries with an id above ``after``, in order; raises NotFound."""

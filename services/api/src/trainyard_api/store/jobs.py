@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from trainyard_api.store.errors import InUse, KeyReused, StateConflict
 from trainyard_api.store.lease import Lease, check_lease
-from trainyard_api.store.models import Attempt, Event, IdempotencyKey, Job, JobTag, utcnow
+from trainyard_api.store.models import WITHOUT_CONTENT, Attempt, Event, IdempotencyKey, Job, JobTag, utcnow
 from trainyard_api.store.paging import JobPage, JobQuery, page_of_jobs
 from trainyard_api.store.states import ACTIVE, TERMINAL, JobState
 from trainyard_api.store.transactions import Records, append_event, find_job, move_job
@@ -116,10 +116,15 @@ class Jobs(Records):
         found = {JobState(name): count for name, count in rows}
         return {state: found.get(state, 0) for state in JobState}
 
-    def unsettled_jobs(self) -> list[Job]:
-        """Every job that is active or whose MLflow run is not closed yet, oldest first."""
+    def jobs_to_track(self) -> list[Job]:
+        """Every job whose MLflow run may lack something, oldest first: the run itself, a retry, its end.
+
+        The jobs are without what they run (``spec``, ``parameters``). One with a run that waits or is at its first attempt lacks nothing.
+        """
+        moved = Job.state_name.in_([state.value for state in (*TERMINAL, JobState.RETRYING)]) | (Job.attempt > 1)
+        statement = select(Job).options(*WITHOUT_CONTENT).where(Job.settled_at.is_(None), Job.mlflow_run_id.is_(None) | moved)
         with self.database.read() as session:
-            return list(session.scalars(select(Job).where(Job.settled_at.is_(None)).order_by(Job.created_at, Job.id)))
+            return list(session.scalars(statement.order_by(Job.created_at, Job.id)))
 
     def waiting_jobs(self) -> list[WaitingJob]:
         """Every job that may start now, oldest first: queued, or between attempts with its backoff over."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, defer, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from trainyard_api.store.states import JobState
@@ -120,6 +120,10 @@ class Job(Base):
     def state(self) -> JobState:
         """The state as an enum member."""
         return JobState(self.state_name)
+
+
+#: Options of a query for jobs without what they run, which is most of their rows: of thousands that wait, few need it.
+WITHOUT_CONTENT = (defer(Job.spec, raiseload=True), defer(Job.parameters, raiseload=True))
 
 
 class JobTag(Base):
