@@ -18,8 +18,6 @@ from tests.bench.pairs import Figure, spread
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, READINGS = DOCS / "benchmarks.md", DOCS / "benchmarks.json"
-#: What follows it on the page is kept by hand.
-_EARLIER = "\n## Earlier"
 _HEAD = """# Benchmarks
 
 Each figure is Trainyard against a peer on the same machine in the same session, the two alternating; median, with the range in brackets.
@@ -43,8 +41,7 @@ def put(row: Row, command: str) -> None:
         **dataclasses.asdict(row),
     }
     READINGS.write_text(json.dumps(known, indent=1) + "\n")
-    _, heading, earlier = PAGE.read_text().partition(_EARLIER) if PAGE.exists() else ("", "", "")
-    PAGE.write_text(page(known) + heading + earlier)
+    PAGE.write_text(page(known))
 
 
 def machine() -> str:

@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-SAMPLES = 12_000
+SAMPLES = 60_000
 
 
 class Images(Dataset):
