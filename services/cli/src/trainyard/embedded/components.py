@@ -81,6 +81,8 @@ def _ray(config: PlatformConfig, base: Mapping[str, str]) -> Component:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(config.ray_token_file),
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Ray's default of 15 lets whatever else runs on the machine go before the training.
+        "RAY_worker_niceness": "0",
         # The dashboard's metrics server asks for no token and has no switch; a port that cannot be bound keeps it away.
         "DASHBOARD_METRIC_PORT": "-1",
     }
