@@ -123,6 +123,7 @@ def test_the_controllers_questions_read_only_what_is_open(repository: Repository
         (repository.jobs_to_track, "ix_jobs_unsettled", 20),
         (repository.waiting_jobs, "ix_jobs_", 20),
         (repository.uncleaned_attempts, "ix_attempts_uncleaned", 5),
+        (repository.known_submissions, "ix_attempts_uncleaned", 5),
     ):
         assert len(ask()) == count
         plan = plans(repository.database, ask)

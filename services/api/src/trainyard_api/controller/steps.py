@@ -83,6 +83,7 @@ class Steps:
         self._orphans.look(self._known_submissions, self._guarded)
 
     def _go_round_attempts(self) -> None:
+        """Follow each one; with thousands their list is large, so it is gone before what comes next reads its own."""
         placed = self._repository.uncleaned_attempts()
         self._warm.look(self._guarded)
         self._refresh_capacity(placed)
